@@ -1,0 +1,146 @@
+"""Tell a tree that SymPy evaluated from one that was written, and put it as a person would.
+
+SymPy stores `x - y` as `x + (-1)*y` and `x/y` as `x*y**-1`. A written tree never holds a negative
+number, so both can be told apart. Imports the literal builder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sympy import Add, Basic, Mul, Pow, Rational, S
+
+from symgrad.expr import literal
+from symgrad.expr.heads import Indicator
+from symgrad.expr.numerals import decimal_places
+
+MARKS = (literal.Sub, literal.Neg, literal.Div)
+_DEEPEST = 40  # SymPy's ordering recurses; deeper trees keep the order in which they are stored
+_MOST_TERMS = 200  # and it is slow on long sums
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product as a person writes it: a sign, what is above the bar, what is below."""
+
+    negative: bool
+    top: tuple[Any, ...]
+    bottom: tuple[Any, ...]
+
+    def positive(self) -> Product:
+        """Return the product without its sign."""
+        return Product(False, self.top, self.bottom)
+
+
+def as_product(node: Any, *, fractions: bool) -> Product:
+    """Split an unmarked node into sign, numerator and denominator.
+
+    Parameters
+    ----------
+    node : Expr
+        Anything; what is no product is its own numerator.
+    fractions : bool
+        True to write 1/2 instead of 0.5.
+    """
+    negative, top, bottom = False, [], []
+    factors = node.args if type(node) is Mul else (node,)
+    for place, factor in enumerate(factors):
+        if place == 0 and factor.is_Rational:
+            negative, above, below = _coefficient(factor, fractions)
+            top += above
+            bottom += below
+        elif type(factor) is Pow and _is_negative(factor.exp):
+            bottom.append(_inverse(factor))
+        else:
+            top.append(factor)
+    if top[:1] == [S.One] and len(top) > 1 and (negative or bottom or fractions):
+        del top[0]
+    return Product(negative, tuple(top) or (S.One,), tuple(bottom))
+
+
+def _coefficient(value: Any, fractions: bool) -> tuple[bool, list[Any], list[Any]]:
+    size = abs(value)
+    if size.q == 1 or (not fractions and decimal_places(size) is not None):
+        return value < 0, [size], []
+    return value < 0, [Rational(size.p)], [Rational(size.q)]
+
+
+def _is_negative(exponent: Any) -> bool:
+    return bool(exponent.is_Rational and exponent.is_negative)
+
+
+def _inverse(power: Any) -> Any:
+    """Return `base**-exponent` for an exponent that is a negative number."""
+    if power.exp is S.NegativeOne:
+        return power.base
+    return literal.power(power.base, -power.exp)
+
+
+def is_negative_term(node: Any) -> bool:
+    """Return True for an unmarked term that is written with a minus sign before it."""
+    if node.is_Number:
+        return bool(node.is_negative)
+    return type(node) is Mul and bool(node.args[0].is_Number and node.args[0].is_negative)
+
+
+def is_canonical(root: Any) -> bool:
+    """Return True if the tree bears the signs of SymPy's evaluation and no mark of the reader.
+
+    Examples
+    --------
+    >>> from sympy.abc import x, y
+    >>> is_canonical(x - y), is_canonical(literal.sub(x, y))
+    (True, False)
+    """
+    found = False
+    for node in distinct_nodes(root):
+        if isinstance(node, MARKS):
+            return False
+        found = found or _is_sign(node)
+    return found
+
+
+def _is_sign(node: Any) -> bool:
+    if node.is_Rational:
+        return bool(node.is_negative) or decimal_places(node) is None
+    if isinstance(node, (Add, Mul)):
+        return len(node.args) != 2
+    return False
+
+
+def distinct_nodes(root: Any) -> Iterator[Any]:
+    """Yield every node once; the tie of an indicator is part of its head."""
+    seen, waiting = {id(root)}, [root]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        args = node.args[:2] if isinstance(node, Indicator) else node.args
+        for arg in args:
+            if isinstance(arg, Basic) and id(arg) not in seen:
+                seen.add(id(arg))
+                waiting.append(arg)
+
+
+def is_shallow(root: Any) -> bool:
+    """Return True if SymPy's own ordering may recurse into the tree."""
+    level, depth = [root], 0
+    while level and depth <= _DEEPEST:
+        parents = {id(arg): arg for node in level for arg in node.args if isinstance(arg, Basic)}
+        level, depth = list(parents.values()), depth + 1
+    return not level
+
+
+def terms(node: Any, *, ordered: bool) -> list[Any]:
+    """Return the terms of a sum, in SymPy's printing order where `ordered`."""
+    if ordered and len(node.args) <= _MOST_TERMS:
+        return list(node.as_ordered_terms())
+    return list(node.args)
+
+
+def factors(node: Any, *, ordered: bool) -> Any:
+    """Return the product in SymPy's printing order where `ordered`."""
+    if ordered and len(node.args) <= _MOST_TERMS:
+        return literal.mul(*node.as_ordered_factors())
+    return node

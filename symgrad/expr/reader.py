@@ -1,0 +1,101 @@
+"""Read text into a literal SymPy tree.
+
+One operator written is one node, in the order written; text is never handed to Python or SymPy
+for evaluation. Imports the machine, its scope and the printer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sympy import Expr
+
+from symgrad.errors import LimitError, ParseError, UnsupportedError
+from symgrad.expr.limits import DEFAULT, Limits
+from symgrad.expr.machine import Machine
+from symgrad.expr.printer import text as print_text
+from symgrad.expr.refusal import Refusal
+from symgrad.expr.scope import Constants, Scope
+from symgrad.expr.spans import Spans
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Parsed:
+    """What a text says.
+
+    Parameters
+    ----------
+    expr : Expr
+        The literal tree of the last statement.
+    names : mapping of str to Expr
+        The assigned names in their order; a later use of a name is that very node.
+    spans : Spans
+        Where each node is written: `spans.of(node)`.
+    """
+
+    expr: Expr
+    names: Mapping[str, Expr]
+    spans: Spans
+
+    def __repr__(self) -> str:
+        return f"Parsed({print_text(self.expr)})"
+
+
+def parse(
+    text: str,
+    *,
+    limits: Limits = DEFAULT,
+    constants: Constants = (),
+    functions: Iterable[str] = (),
+) -> Parsed:
+    """Read an expression, with assignments before it where wanted.
+
+    Parameters
+    ----------
+    text : str
+        Statements separated by `;` or newlines; the last one is the expression.
+    limits : Limits
+        What the reader refuses to exceed.
+    constants : iterable of str, or mapping of str to number
+        Names that are numbers besides `pi`, of E, I, oo, nan, GoldenRatio, EulerGamma and Catalan;
+        or names with their values.
+    functions : iterable of str
+        Names of undefined functions.
+
+    Raises
+    ------
+    ParseError
+        If the text is no expression; the message points at the place.
+    LimitError
+        If the text exceeds a limit.
+    UnsupportedError
+        If `text`, a constant or a function name is of a wrong kind.
+    UnknownNameError
+        If a constant is unknown.
+
+    Notes
+    -----
+    Numbers are exact decimals and `^` is `**`. Unary minus is always a node of its own, so that
+    the tree holds no negative number. Time and memory are linear in the length of the text.
+
+    Examples
+    --------
+    >>> parsed = parse("q = x + y; f = q*z")
+    >>> parsed
+    Parsed((x + y)*z)
+    >>> parsed.expr.args[0] is parsed.names["q"]
+    True
+    """
+    if not isinstance(text, str):
+        raise UnsupportedError(
+            f"`parse` takes text, but found {type(text).__name__}; "
+            "a SymPy expression needs no parsing"
+        )
+    machine = Machine(text, limits, Scope(constants, functions))
+    try:
+        expr = machine.read()
+    except Refusal as refusal:
+        kind = LimitError if refusal.limit else ParseError
+        raise kind(refusal.message, text, refusal.position) from None
+    return Parsed(expr, machine.scope.names, machine.spans)

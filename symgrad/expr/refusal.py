@@ -1,0 +1,27 @@
+"""What the rooms of the reader raise among themselves.
+
+`parse` turns a refusal into a `ParseError` or `LimitError`, which know the text. Imports nothing of
+symgrad.
+"""
+
+from __future__ import annotations
+
+
+class Refusal(Exception):  # noqa: N818 - it never leaves the reader
+    """Carry a lesson and its place to `parse`.
+
+    Parameters
+    ----------
+    message : str
+        What was found and what to do.
+    position : int
+        Offset in the text.
+    limit : bool
+        True where the text is larger than a limit.
+    """
+
+    def __init__(self, message: str, position: int, *, limit: bool = False) -> None:
+        super().__init__(message, position)
+        self.message = message
+        self.position = position
+        self.limit = limit
