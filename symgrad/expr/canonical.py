@@ -123,6 +123,29 @@ def distinct_nodes(root: Any) -> Iterator[Any]:
                 waiting.append(arg)
 
 
+def tree_size(root: Any) -> int:
+    """Return the number of nodes of the tree when shared nodes are counted again and again.
+
+    Examples
+    --------
+    >>> from sympy.abc import x
+    >>> tree_size(literal.mul(x, x))
+    3
+    """
+    sizes: dict[int, int] = {}
+    waiting = [root]
+    while waiting:
+        node = waiting[-1]
+        args = [arg for arg in getattr(node, "args", ()) if isinstance(arg, Basic)]
+        missing = [arg for arg in args if id(arg) not in sizes]
+        if missing and id(node) not in sizes:
+            waiting.extend(missing)
+            continue
+        sizes[id(node)] = 1 + sum(sizes[id(arg)] for arg in args)
+        waiting.pop()
+    return sizes[id(root)]
+
+
 def is_shallow(root: Any) -> bool:
     """Return True if SymPy's own ordering may recurse into the tree."""
     level, depth = [root], 0

@@ -57,8 +57,8 @@ def missing_operand(last: Token, token: Token) -> Refusal:
     return Refusal(f"an operand is missing after `{last.text}`: found {found}", token.start)
 
 
-def misplaced(last: Token, token: Token) -> Refusal:
-    """Say that an operator is wanted between `last` and `token`."""
+def misplaced(last: Token, token: Token, bracket: Token | None = None) -> Refusal:
+    """Say that an operator is wanted between `last` and `token`, inside the open `bracket`."""
     if token.text == "=":
         message = (
             "`=` gives a name at the beginning of a statement, as in `q = x + y`; "
@@ -66,7 +66,10 @@ def misplaced(last: Token, token: Token) -> Refusal:
         )
         return Refusal(message, token.start)
     meant = _MEANT.get(token.text) or _MEANT.get(last.text)
-    return Refusal(f"an operator is missing here: {meant or _product(last, token)}", token.start)
+    remedy = meant or _product(last, token)
+    if bracket is not None:
+        remedy += f"; or close the `{bracket.text}` at character {bracket.start + 1} before it"
+    return Refusal(f"an operator is missing here: {remedy}", token.start)
 
 
 def _product(last: Token, token: Token) -> str:

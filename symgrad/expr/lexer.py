@@ -38,7 +38,7 @@ _TOKEN = re.compile(
     |(?P<name>[A-Za-z_][A-Za-z0-9_]*)
     |(?P<refused>{_REFUSED})
     |(?P<operator>\*\*|[<>=!]=|[-+*/^<>=&|~()\[\],])
-    |(?P<separator>;|\r\n|\r|\n)
+    |(?P<separator>;|\r?\n)
     |(?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )

@@ -186,7 +186,8 @@ class Machine:
             self._stack.values.pop()
             self._open(_INDICATOR, token, self._last.start)
         else:
-            raise complaints.misplaced(self._last, token)
+            bracket = self._frames[-1].bracket if self._frames else None
+            raise complaints.misplaced(self._last, token, bracket)
 
     def _base(self) -> int:
         return self._frames[-1].base if self._frames else 0

@@ -6,7 +6,7 @@ would and reads back equal. Imports the operators' precedences and the function 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import sympy
@@ -22,7 +22,7 @@ from symgrad.expr.heads import Indicator
 from symgrad.expr.numerals import decimal_places, write_decimal, write_float, write_integer
 from symgrad.expr.operators import ATOM, POWER, PRODUCT, SUM, UNARY
 
-LONGEST = 20_000_000
+LONGEST = 10_000_000
 
 # A layout is how tight a node binds, and its pieces: text, or (child, how tight it must bind).
 Piece = str | tuple[Any, int]
@@ -39,8 +39,8 @@ def text(expr: Any, *, constants: Iterable[str] = (), longest: int = LONGEST) ->
     constants : iterable of str
         `("E",)` writes Euler's number as `E`, to be read with the same `constants`; it is
         `exp(1)` otherwise.
-    longest : int, default 20_000_000
-        Characters at most; a tree whose nodes share much is far longer than its graph.
+    longest : int, default 10_000_000
+        Characters at most; where nodes are shared, the text is far longer than the graph.
 
     Returns
     -------
@@ -64,28 +64,32 @@ def text(expr: Any, *, constants: Iterable[str] = (), longest: int = LONGEST) ->
     """
     if not isinstance(expr, sympy.Basic):
         return str(expr)
-    style = _Style(expr, frozenset(constants))
-    written: list[str] = []
+    if canonical.tree_size(expr) > 2 * longest:  # A mark has five nodes for three characters.
+        raise _too_long(longest)
+    return "".join(_written(expr, _Style(expr, frozenset(constants)), longest))
+
+
+def _written(expr: Any, style: _Style, longest: int) -> Iterator[str]:
+    """Yield the pieces of the text from left to right."""
     length = 0
     pieces: list[Piece] = [(expr, 0)]
     while pieces:
         piece = pieces.pop()
         if isinstance(piece, str):
-            written.append(piece)
             length += len(piece)
             if length > longest:
-                raise FormTooLargeError(_too_long(longest))
+                raise _too_long(longest)
+            yield piece
             continue
         node, wanted = piece
         precedence, parts = style.layout(node)
         if precedence < wanted:
             parts = ["(", *parts, ")"]
         pieces.extend(reversed(parts))
-    return "".join(written)
 
 
-def _too_long(longest: int) -> str:
-    return (
+def _too_long(longest: int) -> FormTooLargeError:
+    return FormTooLargeError(
         f"the text of this expression is longer than {longest} characters, because shared "
         "parts are written again and again; ask for the let-form, or raise `longest`"
     )

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 
 from sympy import Expr
 
-from symgrad.errors import LimitError, ParseError, UnsupportedError
+from symgrad.errors import FormTooLargeError, LimitError, ParseError, UnsupportedError
 from symgrad.expr.limits import DEFAULT, Limits
 from symgrad.expr.machine import Machine
 from symgrad.expr.printer import text as print_text
 from symgrad.expr.refusal import Refusal
 from symgrad.expr.scope import Constants, Scope
 from symgrad.expr.spans import Spans
+
+_LONGEST_REPR = 10_000
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -39,7 +41,10 @@ class Parsed:
     spans: Spans
 
     def __repr__(self) -> str:
-        return f"Parsed({print_text(self.expr)})"
+        try:
+            return f"Parsed({print_text(self.expr, longest=_LONGEST_REPR)})"
+        except FormTooLargeError:
+            return f"Parsed(<more than {_LONGEST_REPR} characters>)"
 
 
 def parse(

@@ -160,4 +160,4 @@ def _constant(name: str, value: Any) -> Any:
         raise UnsupportedError(
             f"the constant `{name}` is {value!r}; give an integer, a Fraction or a SymPy number"
         )
-    return literal.neg(-value) if value.is_Number and value.is_negative else value
+    return literal.neg(-value) if value.is_Number and value.is_extended_negative else value

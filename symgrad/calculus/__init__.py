@@ -1,0 +1,1 @@
+"""The chain rule: reverse and forward walks, derivatives of any order, closed forms."""

@@ -1,0 +1,244 @@
+"""Closed forms: terms written as SymPy expressions, expanded or as a let-form.
+
+The expanded view has a size guard; the let-form names shared terms once and works at any size.
+Nothing here evaluates or recurses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sympy
+from sympy import Expr, Mul, Symbol
+from sympy.core.add import _addsort
+from sympy.core.mul import _mulsort
+
+from symgrad.calculus.normal import Normaliser
+from symgrad.calculus.terms import FUNCTION, LEAF, NUMBER, PRODUCT, SUM, Terms
+from symgrad.dag.express import LITERAL, write, write_all
+from symgrad.dag.graph import Graph
+from symgrad.dag.nodes import Nodes, reachable
+from symgrad.errors import FormTooLargeError, UnsupportedError
+from symgrad.expr import literal
+
+LIMIT = 1_000_000  # nodes of an expanded tree; past this nobody reads it
+COPIED = 32  # length up to which the expanded view copies a shared sum or product
+SORTED_DEPTH = 100  # deeper terms keep their order: SymPy's comparison recurses
+
+Let = tuple[list[tuple[Symbol, Expr]], list[Expr]]
+
+
+class Writer:
+    """Write terms as SymPy expressions.
+
+    Parameters
+    ----------
+    terms : Terms
+        The table.
+    canonical : bool
+        Whether arguments stand in SymPy's order, or in the order of the derivation.
+    """
+
+    def __init__(self, terms: Terms, *, canonical: bool) -> None:
+        self.terms = terms
+        self.canonical = canonical
+        self.made: dict[int, Any] = {}
+
+    def write(self, root: int) -> Any:
+        """Return the expression of a term; what is in `made` already is used as it is."""
+        made, stack = self.made, [root]
+        while stack:
+            term = stack[-1]
+            pending = (
+                [c for c in self.terms.children(term) if c not in made] if term not in made else []
+            )
+            if pending:
+                stack.extend(reversed(pending))
+                continue
+            stack.pop()
+            if term not in made:
+                made[term] = self.compose(term)
+        return made[root]
+
+    def compose(self, term: int) -> Any:
+        """Return the expression of a term whose children are written."""
+        kind, data = self.terms.kinds[term], self.terms.data[term]
+        if kind in (NUMBER, LEAF):
+            return data
+        if kind == SUM:
+            return self._sum(term, *data)
+        if kind == PRODUCT:
+            return self._product(term, *data)
+        gate, args, payload = data
+        return write(gate, [self.made[a] for a in args], payload, LITERAL)
+
+    def _sum(self, term: int, constant: Any, units: Any) -> Expr:
+        parts = [self._scaled(self.made[u], c) for u, c in units]
+        if self.canonical and self.terms.depths[term] <= SORTED_DEPTH:
+            _addsort(parts)
+        elif parts[0].could_extract_minus_sign() if len(parts) < 3 else False:
+            parts.reverse()
+        return literal.add(*([constant] if constant != 0 else []), *parts)
+
+    def _scaled(self, unit: Any, coefficient: Any) -> Any:
+        if coefficient == 1:
+            return unit
+        factors = unit.args if type(unit) is Mul else (unit,)
+        return literal.mul(coefficient, *factors)
+
+    def _product(self, term: int, coefficient: Any, powers: Any) -> Expr:
+        parts = [self._power(b, e) for b, e in powers]
+        flat = [f for p in parts for f in (p.args if type(p) is Mul else (p,))]
+        if self.canonical and self.terms.depths[term] <= SORTED_DEPTH:
+            _mulsort(flat)
+        return literal.mul(*([coefficient] if coefficient != 1 else []), *flat)
+
+    def _power(self, base: int, exponent: Any) -> Expr:
+        written = self.made[base]
+        return written if exponent == 1 else literal.power(written, exponent)
+
+
+def closed(
+    nodes: Nodes, outputs: Sequence[int], *, simplify: str = "light", limit: float = LIMIT
+) -> list[Expr]:
+    """Return nodes as expanded expressions.
+
+    Parameters
+    ----------
+    nodes : Nodes
+        The table.
+    outputs : sequence of int
+        Which nodes.
+    simplify : str
+        `"none"`: the graph as it is; `"light"`: like terms collected, linear time; `"full"`:
+        SymPy's `simplify` on top.
+    limit : float
+        Size guard: most nodes of one expanded tree.
+
+    Raises
+    ------
+    FormTooLargeError
+        If a tree would be larger; the let-form always fits.
+    """
+    if simplify == "none":
+        _guard(max(_tree_sizes(nodes, outputs), default=0), limit)
+        return write_all(nodes, outputs)
+    if simplify not in ("light", "full"):
+        raise UnsupportedError(f"simplify={simplify!r} is not a level; use none, light or full")
+    normal = Normaliser(nodes, outputs, expand=COPIED, distribute=True)
+    _guard(max((normal.terms.sizes[t] for t in normal.outputs), default=0), limit)
+    writer = Writer(normal.terms, canonical=True)
+    written = [writer.write(t) for t in normal.outputs]
+    return [sympy.simplify(w) for w in written] if simplify == "full" else written
+
+
+def let(graph: Graph, outputs: Sequence[int], *, simplify: str = "light") -> Let:
+    """Return nodes as a let-form: `(replacements, reduced)` like `sympy.cse`.
+
+    Parameters
+    ----------
+    graph : Graph
+        The graph; its names name the intermediates.
+    outputs : sequence of int
+        Which nodes.
+    simplify : str
+        `"none"`, `"light"` or `"full"` (here the same as light).
+
+    Returns
+    -------
+    (list of (Symbol, Expr), list of Expr)
+        Each intermediate once, in an order in which they can be computed; then the outputs.
+    """
+    named = sorted({n for n in graph.names.values() if n < len(graph.nodes)} - set(outputs))
+    mask = reachable(graph.nodes, outputs)
+    named = [n for n in named if mask[n]]
+    expand = 2 if simplify != "none" else 0
+    normal = Normaliser(graph.nodes, [*outputs, *named], expand=expand, distribute=False)
+    count = len(outputs)
+    roots = normal.outputs[:count]
+    wanted = dict(zip(normal.outputs[count:], named, strict=True))
+    letters = _Letters(graph)
+    return _compose_let(normal.terms, roots, wanted, letters)
+
+
+class _Letters:
+    """Hand out names of intermediates that clash with nothing."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.taken = {str(s) for s in graph.inputs} | set(graph.names)
+        self.by_node = {node: name for name, node in reversed(graph.names.items())}
+        self.counts: dict[str, int] = {}
+
+    def fresh(self, letter: str) -> Symbol:
+        """Return `s`, then `s1`, `s2`, ..."""
+        while True:
+            count = self.counts.get(letter, 0)
+            self.counts[letter] = count + 1
+            name = letter if count == 0 else f"{letter}{count}"
+            if name not in self.taken:
+                self.taken.add(name)
+                return Symbol(name)
+
+
+def _compose_let(terms: Terms, roots: list[int], wanted: dict[int, int], letters: _Letters) -> Let:
+    writer = Writer(terms, canonical=False)
+    replacements: list[tuple[Symbol, Expr]] = []
+    uses = _term_uses(terms, roots)
+    for term in sorted(uses):
+        leaf = terms.kinds[term] in (NUMBER, LEAF)
+        if leaf or not (term in wanted or (uses[term] > 1 and _worth_naming(terms, term))):
+            continue
+        body = writer.write(term)
+        name = letters.by_node.get(wanted.get(term, -1))
+        symbol = Symbol(name) if name else letters.fresh(_letter(terms, term))
+        replacements.append((symbol, body))
+        writer.made[term] = symbol
+    return replacements, [writer.write(r) for r in roots]
+
+
+def _term_uses(terms: Terms, roots: list[int]) -> dict[int, int]:
+    """Count how often each needed term is read."""
+    uses: dict[int, int] = {}
+    stack = list(roots)
+    for root in roots:
+        uses[root] = uses.get(root, 0) + 1
+    seen = set()
+    while stack:
+        term = stack.pop()
+        if term in seen:
+            continue
+        seen.add(term)
+        for child in terms.children(term):
+            uses[child] = uses.get(child, 0) + 1
+            stack.append(child)
+    return uses
+
+
+def _worth_naming(terms: Terms, term: int) -> bool:
+    """Skip numbers times one leaf: a name would be no shorter."""
+    if terms.kinds[term] != PRODUCT:
+        return True
+    _, powers = terms.data[term]
+    return len(powers) > 1 or powers[0][1] != 1
+
+
+def _letter(terms: Terms, term: int) -> str:
+    if terms.kinds[term] == FUNCTION:
+        return str(terms.data[term][0].letter)
+    return "q" if terms.kinds[term] == SUM else "p"
+
+
+def _tree_sizes(nodes: Nodes, outputs: Sequence[int]) -> list[float]:
+    sizes = [0.0] * len(nodes)
+    for node, args in enumerate(nodes.args):
+        sizes[node] = 1.0 + sum(sizes[a] for a in args)
+    return [sizes[o] for o in outputs]
+
+
+def _guard(size: float, limit: float) -> None:
+    if size > limit:
+        raise FormTooLargeError(
+            f"the expanded closed form would have {size:.3g} nodes, more than the limit of "
+            f"{limit:.3g}; ask for form='let' (shared terms named once), or raise `limit`"
+        )

@@ -1,0 +1,96 @@
+"""Forward accumulation: one walk along the arrows, the mirror of `reverse`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from sympy import S
+
+from symgrad.calculus.flow import Flow, merge, settle
+from symgrad.dag.nodes import Nodes
+from symgrad.dag.template import TEMPLATES, Algebra, T
+from symgrad.rules import routing
+from symgrad.rules.gate import Gate
+
+
+def forward(
+    nodes: Nodes,
+    primal: Sequence[T],
+    tangents: Mapping[int, T],
+    order: Iterable[int],
+    algebra: Algebra[T],
+    *,
+    kinks: str = "min_norm",
+) -> dict[int, T]:
+    """Return the tangents of all nodes that move; a node at rest is absent.
+
+    Parameters
+    ----------
+    nodes : Nodes
+        The table that is walked.
+    primal : sequence
+        The value of each node in the algebra.
+    tangents : mapping of int to value
+        The tangents of the nodes that are moved.
+    order : iterable of int
+        The nodes to visit, ascending; those outside are taken to be at rest.
+    algebra : Algebra
+        How values are combined.
+    kinks : str
+        The policy where a gate has no derivative.
+    """
+    dots: dict[int, Flow[T]] = {node: (1, t, None) for node, t in tangents.items()}
+    for node in order:
+        args = nodes.args[node]
+        if not any(a in dots for a in args):
+            continue
+        push = PUSHFORWARDS.get(nodes.gates[node], push_local)
+        flows = push(nodes, node, primal, dots, algebra, kinks)
+        if node in tangents:
+            flows.append(dots[node])
+        if flows:
+            dots[node] = merge(algebra, flows)
+    return {node: settle(algebra, flow) for node, flow in dots.items()}
+
+
+def push_local(
+    nodes: Nodes,
+    node: int,
+    primal: Sequence[T],
+    dots: Mapping[int, Flow[T]],
+    algebra: Algebra[T],
+    kinks: str,
+) -> list[Flow[T]]:
+    """Multiply each operand's tangent by the local partial."""
+    args = nodes.args[node]
+    operands = [primal[a] for a in args]
+    flows: list[Flow[T]] = []
+    for index, operand in enumerate(args):
+        if operand in dots:
+            template = TEMPLATES.of(nodes, node, index, kinks)
+            if template is not None:
+                sign, value, mask = dots[operand]
+                passed = template(algebra, operands, primal[node], value)
+                flows.append((sign * template.sign, passed, mask))
+    return flows
+
+
+def push_where(
+    nodes: Nodes,
+    node: int,
+    primal: Sequence[T],
+    dots: Mapping[int, Flow[T]],
+    algebra: Algebra[T],
+    kinks: str,
+) -> list[Flow[T]]:
+    """Choose between the tangents of the branches."""
+    condition, *branches = nodes.args[node]
+    if not any(b in dots for b in branches):
+        return []
+    sides = [settle(algebra, dots[b]) if b in dots else algebra.number(S.Zero) for b in branches]
+    chosen = algebra.apply(routing.WHERE, (primal[condition], *sides))
+    return [(1, chosen, None)]
+
+
+PUSHFORWARDS: dict[Gate, Callable[..., list[Flow[Any]]]] = {routing.WHERE: push_where}

@@ -1,0 +1,50 @@
+"""Derived regions: the partials of a block's output, and a loop body that carries tangents."""
+
+from __future__ import annotations
+
+from sympy import Dummy
+
+from symgrad.calculus.growth import Growth
+from symgrad.dag.graph import Graph
+from symgrad.dag.regions import Region
+from symgrad.registry import provide
+
+
+@provide("region.partials")
+def region_partials(region: Region, output: int, kinks: str) -> Region | None:
+    """Return the region whose outputs are the partials of one output; None where all are 0."""
+    key = ("partials", output, kinks)
+    if key not in region.derived:
+        growth = Growth(Graph(region.nodes, region.outputs), kinks)
+        bars = growth.pull({region.outputs[output]: growth.one()}, region.inputs)
+        name = f"d{region.name}" if len(region.outputs) == 1 else f"d{region.name}_{output}"
+        region.derived[key] = Region(name, growth.nodes, region.inputs, tuple(bars))
+    return region.derived[key]
+
+
+@provide("region.tangent")
+def region_tangent(region: Region, param: int | None, kinks: str) -> Region:
+    """Return the body over carries, their tangents and parameters.
+
+    Parameters
+    ----------
+    region : Region
+        The body of the loop.
+    param : int or None
+        The input whose own tangent is 1 in every step; None where only carries move.
+    kinks : str
+        The policy where a gate has no derivative.
+    """
+    key = ("tangent", param, kinks)
+    if key not in region.derived:
+        growth = Growth(Graph(region.nodes, region.outputs), kinks)
+        count = len(region.outputs)
+        dots = [growth.nodes.variable(Dummy(f"dot{k}")) for k in range(count)]
+        moved = dict(zip(region.inputs[:count], dots, strict=True))
+        if param is not None:
+            moved[region.inputs[param]] = growth.one()
+        tangents = growth.push(moved, region.outputs)
+        inputs = (*region.inputs[:count], *dots, *region.inputs[count:])
+        outputs = (*region.outputs, *tangents)
+        region.derived[key] = Region(f"{region.name}'", growth.nodes, inputs, outputs)
+    return region.derived[key]

@@ -1,0 +1,329 @@
+"""From nodes to normal terms: like terms and powers collected, trivial gates gone.
+
+One pass in topological order. A sum or product that a single consumer of its own kind reads is
+extended in place, so long chains stay linear; a shared one is closed and only short ones are copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sympy
+from sympy import Rational, S
+
+from symgrad.calculus.terms import FUNCTION, NUMBER, PRODUCT, SUM, Terms, is_coefficient
+from symgrad.dag.nodes import (
+    ADD,
+    BITS,
+    CONSTANT,
+    DIV,
+    MUL,
+    NEG,
+    POW,
+    SQRT,
+    SUB,
+    VARIABLE,
+    Nodes,
+    reachable,
+)
+from symgrad.rules import routing
+from symgrad.rules.gate import Gate
+from symgrad.rules.table import GATES
+
+EXACT_AT = (S.Zero, S.One)  # numbers at which elementary functions are evaluated
+OPPOSITE = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt", "eq": "ne", "ne": "eq"}
+XLOGY, LOG = GATES.named("xlogy"), GATES.named("log")
+ELEMENTARY = frozenset(
+    ["exp", "log", "log1p", "expm1", "sin", "cos", "tan", "asin", "atan", "sinh", "cosh", "tanh", "asinh", "atanh", "erf"]
+)
+
+
+class Open:
+    """A sum or product that is still growing, owned by its only consumer."""
+
+    __slots__ = ("entries", "kind", "scalar")
+
+    def __init__(self, kind: int, scalar: Any, entries: dict[int, Any]) -> None:
+        self.kind = kind
+        self.scalar = scalar
+        self.entries = entries
+
+
+class Normaliser:
+    """Rewrite the nodes that some outputs need into terms.
+
+    Parameters
+    ----------
+    nodes : Nodes
+        The table.
+    outputs : sequence of int
+        The nodes whose terms are wanted.
+    expand : int
+        Length up to which a shared sum or product is copied into its consumer.
+    distribute : bool
+        Whether a number times a sum becomes the sum of the multiples.
+    """
+
+    def __init__(
+        self, nodes: Nodes, outputs: Sequence[int], *, expand: int, distribute: bool
+    ) -> None:
+        self.nodes = nodes
+        self.terms = Terms()
+        self.expand = expand
+        self.distribute = distribute
+        self.value: dict[int, Any] = {}
+        self.uses = _count_uses(nodes, outputs)
+        for node, wanted in enumerate(reachable(nodes, outputs)):
+            if wanted:
+                made = self._rewrite(node)
+                shared = self.uses[node] != 1
+                self.value[node] = self.close(made) if shared else made
+        self.outputs = [self.close(self.value[o]) for o in outputs]
+
+    def close(self, made: Any) -> int:
+        """Return the finished term of a value."""
+        if not isinstance(made, Open):
+            return made  # type: ignore[no-any-return]
+        if made.kind == SUM:
+            _join_choices(self.terms, made)
+            return self.terms.sum(made.scalar, made.entries)
+        term = self.terms.product(made.scalar, made.entries)
+        return self._distributed(term) if self.distribute else term
+
+    def _distributed(self, term: int) -> int:
+        """Multiply a lone sum by its number, as SymPy writes it."""
+        if self.terms.kinds[term] != PRODUCT:
+            return term
+        factor, powers = self.terms.data[term]
+        base, exponent = powers[0]
+        if len(powers) > 1 or factor == 1 or exponent != 1 or self.terms.kinds[base] != SUM:
+            return term
+        constant, units = self.terms.data[base]
+        if len(units) > self.expand:
+            return term
+        return self.terms.sum(constant * factor, {u: c * factor for u, c in units})
+
+    def _rewrite(self, node: int) -> Any:
+        gate, payload = self.nodes.gates[node], self.nodes.payloads[node]
+        args = [self.value[a] for a in self.nodes.args[node]]
+        rule = REWRITES.get(gate)
+        if rule is not None:
+            return rule(self, *args)
+        if gate is VARIABLE:
+            return self.terms.leaf(payload)
+        if gate is CONSTANT:
+            known = is_coefficient(payload)
+            return self.terms.number(payload) if known else self.terms.leaf(payload)
+        return self.function(gate, tuple(self.close(a) for a in args), payload)
+
+    def function(self, gate: Gate, args: tuple[int, ...], payload: Any = None) -> int:
+        """Return a function term, evaluated where its value is an obvious number."""
+        if gate.name in ELEMENTARY and self.terms.value(args[0]) in EXACT_AT:
+            found = gate.head(self.terms.value(args[0]))
+            if is_coefficient(found):
+                return self.terms.number(found)
+        return self.terms.function(gate, args, payload)
+
+    def open_sum(self, made: Any) -> Open:
+        """Return a value as a sum that may be extended."""
+        if isinstance(made, Open) and made.kind == SUM:
+            return made
+        total = Open(SUM, S.Zero, {})
+        self.add_into(total, made, S.One)
+        return total
+
+    def add_into(self, total: Open, made: Any, factor: Any) -> None:
+        """Add `factor` times a value to a sum."""
+        if isinstance(made, Open) and made.kind == SUM:
+            total.scalar += factor * made.scalar
+            entries = made.entries.items()
+        else:
+            term = self.close(made)
+            kind, data = self.terms.kinds[term], self.terms.data[term]
+            if kind == NUMBER:
+                total.scalar += factor * data
+                return
+            if kind == SUM and len(data[1]) <= self.expand:
+                total.scalar += factor * data[0]
+                entries = data[1]
+            else:
+                coefficient, unit = self.terms.split(term)
+                entries = ((unit, coefficient),)
+        for unit, coefficient in entries:
+            total.entries[unit] = total.entries.get(unit, S.Zero) + factor * coefficient
+
+    def open_product(self, made: Any) -> Open:
+        """Return a value as a product that may be extended."""
+        if isinstance(made, Open) and made.kind == PRODUCT:
+            return made
+        total = Open(PRODUCT, S.One, {})
+        self.multiply_into(total, made, S.One)
+        return total
+
+    def multiply_into(self, total: Open, made: Any, exponent: Any) -> None:
+        """Multiply a product by a value to a power; a root of a product stays whole."""
+        whole = isinstance(exponent, Rational) and exponent.q == 1
+        if isinstance(made, Open) and made.kind == PRODUCT and whole:
+            scalar, entries = made.scalar, made.entries.items()
+        else:
+            term = self.close(made)
+            kind, data = self.terms.kinds[term], self.terms.data[term]
+            if kind == NUMBER:
+                self._multiply_number(total, term, data, exponent)
+                return
+            if kind == PRODUCT and (whole and len(data[1]) <= self.expand):
+                scalar, entries = data
+            elif kind == SUM and whole and len(data[1]) == 1 and data[0] == 0:
+                scalar, entries = S.One, ((term, S.One),)
+            else:
+                scalar, entries = S.One, ((term, S.One),)
+        if scalar != 1:
+            self._multiply_number(total, self.terms.number(scalar), scalar, exponent)
+        for base, power in entries:
+            total.entries[base] = total.entries.get(base, S.Zero) + power * exponent
+
+    def _multiply_number(self, total: Open, term: int, value: Any, exponent: Any) -> None:
+        """Multiply by a number to a power, exactly and within the size limit."""
+        found = _number_power(value, exponent)
+        if found is not None:
+            total.scalar *= found
+        else:
+            total.entries[term] = total.entries.get(term, S.Zero) + exponent
+
+
+def _count_uses(nodes: Nodes, outputs: Sequence[int]) -> list[int]:
+    uses = [0] * len(nodes)
+    for node, wanted in enumerate(reachable(nodes, outputs)):
+        if wanted:
+            for operand in nodes.args[node]:
+                uses[operand] += 1
+    for output in outputs:
+        uses[output] += 2  # an output is read from outside and must be closed
+    return uses
+
+
+def _number_power(value: Any, exponent: Any) -> Any:
+    """Return `value**exponent` where it is a number of bounded size, else None."""
+    if exponent == 1:
+        return value
+    if value == 0:
+        return S.Zero if exponent > 0 else None
+    if not isinstance(value, Rational):
+        return value**exponent if value > 0 else None
+    bits = (int(value.p).bit_length() + int(value.q).bit_length()) * abs(exponent)
+    if bits > BITS or (value < 0 and exponent.q != 1):
+        return None
+    found = value**exponent
+    return found if isinstance(found, Rational) else None
+
+
+def _join_choices(terms: Terms, total: Open) -> None:
+    """Join `where(c, a, 0) + where(not c, 0, b)`-like entries into one choice."""
+    chosen: dict[Any, int] = {}
+    for unit in list(total.entries):
+        if terms.kinds[unit] != FUNCTION or terms.data[unit][0] is not routing.WHERE:
+            continue
+        condition, above, below = terms.data[unit][1]
+        partner = chosen.get(_negated(terms, condition))
+        if terms.value(below) != 0 or partner is None:
+            chosen[condition] = unit
+            continue
+        first = terms.data[partner][1]
+        if terms.value(first[2]) != 0:
+            continue
+        sides = (
+            terms.product(total.entries.pop(partner), {first[1]: S.One}),
+            terms.product(total.entries.pop(unit), {above: S.One}),
+        )
+        joined = terms.function(routing.WHERE, (first[0], *sides))
+        total.entries[joined] = S.One
+
+
+def _negated(terms: Terms, condition: int) -> int:
+    """Return the term of the opposite condition."""
+    kind, data = terms.kinds[condition], terms.data[condition]
+    if kind == FUNCTION and data[0].name in OPPOSITE:
+        return terms.function(GATES.named(OPPOSITE[data[0].name]), data[1])
+    if kind == FUNCTION and data[0].name == "not":
+        return data[1][0]  # type: ignore[no-any-return]
+    return terms.function(GATES.named("not"), (condition,))
+
+
+# --- one rewrite a gate ---
+
+
+def _add(to: Normaliser, x: Any, y: Any) -> Any:
+    total = to.open_sum(x)
+    to.add_into(total, y, S.One)
+    return total
+
+
+def _sub(to: Normaliser, x: Any, y: Any) -> Any:
+    total = to.open_sum(x)
+    to.add_into(total, y, S.NegativeOne)
+    return total
+
+
+def _neg(to: Normaliser, x: Any) -> Any:
+    total = to.open_product(x)
+    total.scalar = -total.scalar
+    return total
+
+
+def _mul(to: Normaliser, x: Any, y: Any) -> Any:
+    total = to.open_product(x)
+    to.multiply_into(total, y, S.One)
+    return total
+
+
+def _div(to: Normaliser, x: Any, y: Any) -> Any:
+    total = to.open_product(x)
+    to.multiply_into(total, y, S.NegativeOne)
+    return total
+
+
+def _pow(to: Normaliser, x: Any, y: Any) -> Any:
+    exponent = to.close(y)
+    known = to.terms.value(exponent)
+    if not isinstance(known, Rational):
+        return to.terms.function(POW, (to.close(x), exponent))
+    total = Open(PRODUCT, S.One, {})
+    to.multiply_into(total, x, known)
+    return total
+
+
+def _sqrt(to: Normaliser, x: Any) -> Any:
+    return _pow(to, x, to.terms.number(S.Half))
+
+
+def _where(to: Normaliser, condition: Any, x: Any, y: Any) -> Any:
+    args = (to.close(condition), to.close(x), to.close(y))
+    if args[1] == args[2]:
+        return args[1]
+    truth = to.terms.data[args[0]]
+    if truth is sympy.true or truth is sympy.false:
+        return args[1] if truth is sympy.true else args[2]
+    return to.terms.function(routing.WHERE, args)
+
+
+def _not(to: Normaliser, x: Any) -> Any:
+    return _negated(to.terms, to.close(x))
+
+
+def _xlogy(to: Normaliser, x: Any, y: Any) -> Any:
+    return _mul(to, x, to.function(LOG, (to.close(y),)))  # type: ignore[arg-type]
+
+
+REWRITES: dict[Gate, Callable[..., Any]] = {
+    ADD: _add,
+    SUB: _sub,
+    NEG: _neg,
+    MUL: _mul,
+    DIV: _div,
+    POW: _pow,
+    SQRT: _sqrt,
+    routing.WHERE: _where,
+    GATES.named("not"): _not,  # type: ignore[dict-item]
+    XLOGY: _xlogy,  # type: ignore[dict-item]
+}

@@ -1,0 +1,110 @@
+"""Reverse accumulation: one walk against the arrows.
+
+Generic in its algebra: with a graph's own algebra the cotangents are new nodes, with floats they are
+numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from symgrad.calculus.flow import NOT, Flow, guard, merge, settle
+from symgrad.dag.nodes import Nodes, dependents
+from symgrad.dag.template import TEMPLATES, Algebra, T
+from symgrad.rules import routing
+from symgrad.rules.gate import Gate
+
+Pulled = Iterator[tuple[int, Flow[T]]]
+
+
+def reverse(
+    nodes: Nodes,
+    primal: Sequence[T],
+    seeds: Mapping[int, T],
+    wrt: Iterable[int],
+    algebra: Algebra[T],
+    *,
+    kinks: str = "min_norm",
+) -> dict[int, T]:
+    """Return the cotangents of `wrt`; a node that no seed depends on is absent.
+
+    Parameters
+    ----------
+    nodes : Nodes
+        The table that is walked.
+    primal : sequence
+        The value of each node in the algebra.
+    seeds : mapping of int to value
+        The cotangents of the outputs.
+    wrt : iterable of int
+        The nodes whose cotangents are wanted.
+    algebra : Algebra
+        How values are combined.
+    kinks : str
+        The policy where a gate has no derivative.
+
+    Notes
+    -----
+    One visit a node that lies between `wrt` and a seed; one application of a template and at most
+    one addition an edge.
+    """
+    wanted, top = frozenset(wrt), max(seeds)
+    active = dependents(nodes, wanted, top)
+    arriving: dict[int, list[Flow[T]]] = {node: [(1, s, None)] for node, s in seeds.items()}
+    bars: dict[int, T] = {}
+    for node in range(top, -1, -1):
+        flows = arriving.pop(node, None)
+        if flows is None or not active[node]:
+            continue
+        bar = merge(algebra, flows[::-1])
+        if node in wanted:
+            bars[node] = settle(algebra, bar)
+        pull = PULLBACKS.get(nodes.gates[node], pull_local)
+        for operand, flow in pull(nodes, node, primal, bar, active, algebra, kinks):
+            arriving.setdefault(operand, []).append(flow)
+    return bars
+
+
+def pull_local(
+    nodes: Nodes,
+    node: int,
+    primal: Sequence[T],
+    bar: Flow[T],
+    active: bytearray,
+    algebra: Algebra[T],
+    kinks: str,
+) -> Pulled[T]:
+    """Multiply the cotangent by each local partial."""
+    sign, value, mask = bar
+    args = nodes.args[node]
+    operands = [primal[a] for a in args]
+    for index, operand in enumerate(args):
+        if active[operand]:
+            template = TEMPLATES.of(nodes, node, index, kinks)
+            if template is not None:
+                passed = template(algebra, operands, primal[node], value)
+                yield operand, (sign * template.sign, passed, mask)
+
+
+def pull_where(
+    nodes: Nodes,
+    node: int,
+    primal: Sequence[T],
+    bar: Flow[T],
+    active: bytearray,
+    algebra: Algebra[T],
+    kinks: str,
+) -> Pulled[T]:
+    """Hand the cotangent to the branch that was chosen, behind a mask."""
+    sign, value, mask = bar
+    condition, chosen, other = nodes.args[node]
+    holds = primal[condition]
+    if active[chosen]:
+        yield chosen, (sign, value, guard(algebra, mask, holds))
+    if active[other]:
+        fails = algebra.apply(NOT, (holds,))
+        yield other, (sign, value, guard(algebra, mask, fails))
+
+
+PULLBACKS: dict[Gate, Callable[..., Pulled[Any]]] = {routing.WHERE: pull_where}

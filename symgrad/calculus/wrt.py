@@ -1,0 +1,58 @@
+"""The structure of `wrt`: one symbol, a tuple, list or dict of them, nested as the caller likes.
+
+Answers come back in the structure in which the question was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sympy import Tuple
+
+from symgrad.dag.graph import Graph
+
+Structure = Any
+
+
+def expand(graph: Graph, wrt: Structure) -> Structure:
+    """Return `wrt`, or a dict of all variables in order of first appearance for None."""
+    return {symbol: symbol for symbol in graph.inputs} if wrt is None else wrt
+
+
+def leaves(wrt: Structure) -> Iterator[Any]:
+    """Yield the single variables of a structure, in order."""
+    if isinstance(wrt, Mapping):
+        for value in wrt.values():
+            yield from leaves(value)
+    elif isinstance(wrt, (list, tuple, Tuple)):
+        for value in wrt:
+            yield from leaves(value)
+    else:
+        yield wrt
+
+
+def fill(wrt: Structure, values: Iterator[Any]) -> Any:
+    """Return the structure with its variables replaced by `values`, in order."""
+    if isinstance(wrt, Mapping):
+        return {key: fill(value, values) for key, value in wrt.items()}
+    if isinstance(wrt, (list, tuple, Tuple)):
+        made = [fill(value, values) for value in wrt]
+        return made if isinstance(wrt, list) else tuple(made)
+    return next(values)
+
+
+def rename(wrt: Structure, values: list[Any]) -> Any:
+    """Return `fill` of a list."""
+    return fill(wrt, iter(values))
+
+
+def nodes_of(graph: Graph, wrt: Structure) -> list[int | None]:
+    """Return the node of each variable; None for a symbol that the graph does not hold.
+
+    Raises
+    ------
+    UnknownNameError
+        If a string names nothing in the graph.
+    """
+    return [graph.node(leaf) for leaf in leaves(wrt)]

@@ -1,0 +1,1 @@
+"""Graphs: building, regions, validation, composite gates, saving and loading."""

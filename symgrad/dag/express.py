@@ -1,0 +1,109 @@
+"""From nodes back to SymPy: how each gate is written, as it stands or in canonical order.
+
+`Literal` keeps every gate and its order; `Canonical` gives SymPy's own evaluated forms and is meant
+for small things, such as one local partial in the names of its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sympy
+from sympy import Expr, S
+
+from symgrad.dag.nodes import ADD, CONSTANT, DIV, MUL, NEG, POW, SQRT, SUB, VARIABLE, Nodes
+from symgrad.dag.regions import Region
+from symgrad.expr import literal
+from symgrad.expr.region import Block, Call, Scan
+from symgrad.rules import opaque, routing
+from symgrad.rules.gate import Gate
+
+Write = Callable[..., Any]
+
+LITERAL: dict[Gate, Write] = {
+    ADD: literal.add,
+    SUB: literal.sub,
+    NEG: literal.neg,
+    MUL: literal.mul,
+    DIV: literal.div,
+    POW: literal.power,
+    SQRT: lambda x: literal.power(x, S.Half),
+    routing.WHERE: literal.where,
+}
+CANONICAL: dict[Gate, Write] = {
+    ADD: lambda x, y: x + y,
+    SUB: lambda x, y: x - y,
+    NEG: lambda x: -x,
+    MUL: lambda x, y: x * y,
+    DIV: lambda x, y: x / y,
+    POW: lambda x, y: x**y,
+    SQRT: sympy.sqrt,
+    routing.WHERE: lambda c, x, y: sympy.Piecewise((x, c), (y, True)),
+}
+
+
+def write_special(gate: Gate, args: Sequence[Expr], payload: Any) -> Any:
+    """Return the SymPy form of a gate that carries a payload."""
+    if gate is CONSTANT or gate is VARIABLE:
+        return payload
+    if gate is opaque.UNKNOWN:
+        return payload.expression(tuple(args))
+    if gate is opaque.WHOLE:
+        return _write_whole(payload, args)
+    region, *rest = payload
+    head = Call if gate is opaque.CALL else Scan
+    return literal.apply(head, as_block(region), *map(sympy.Integer, rest), *args)
+
+
+def _write_whole(whole: opaque.Whole, args: Sequence[Expr]) -> Expr:
+    if tuple(args) == whole.symbols:
+        return whole.expr
+    return whole.expr.subs(list(zip(whole.symbols, args, strict=True)), simultaneous=True)
+
+
+def as_block(region: Region) -> Block:
+    """Return the region as a SymPy block with the same inputs and outputs."""
+    inputs = [region.nodes.payloads[i] for i in region.inputs]
+    return Block(region.name, inputs, write_all(region.nodes, region.outputs))
+
+
+def write(gate: Gate, args: Sequence[Any], payload: Any, table: dict[Gate, Write]) -> Any:
+    """Return the SymPy form of one gate at SymPy operands."""
+    writer = table.get(gate)
+    if writer is not None:
+        return writer(*args)
+    if gate.head is None or payload is not None:
+        return write_special(gate, args, payload)
+    return gate.head(*args) if table is CANONICAL else literal.apply(gate.head, *args)
+
+
+def write_all(
+    nodes: Nodes, roots: Sequence[int], known: dict[int, Expr] | None = None
+) -> list[Any]:
+    """Return the literal SymPy trees of some nodes; shared nodes are shared objects."""
+    made: dict[int, Any] = dict(known or {})
+    stack = list(reversed(roots))
+    while stack:
+        node = stack[-1]
+        pending = [a for a in nodes.args[node] if a not in made] if node not in made else []
+        if pending:
+            stack.extend(pending)
+            continue
+        stack.pop()
+        if node not in made:
+            args = [made[a] for a in nodes.args[node]]
+            made[node] = write(nodes.gates[node], args, nodes.payloads[node], LITERAL)
+    return [made[r] for r in roots]
+
+
+class Canonical:
+    """The algebra of evaluated SymPy expressions."""
+
+    def number(self, value: Any) -> Any:
+        """Return the number itself."""
+        return value
+
+    def apply(self, gate: Gate, args: tuple[Any, ...], payload: Any = None) -> Any:
+        """Return the evaluated SymPy form."""
+        return write(gate, args, payload, CANONICAL)

@@ -1,0 +1,273 @@
+"""The frozen graph: nodes, outputs and names, and its networkx view.
+
+A `Graph` never changes; every pass gives a new one. It knows its variables in order of first
+appearance, and resolves names, symbols and node numbers to nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import networkx as nx
+from sympy import Basic, Expr, S, Symbol
+
+from symgrad.dag.build import Builder
+from symgrad.dag.express import Canonical
+from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes, reachable
+from symgrad.dag.template import TEMPLATES
+from symgrad.errors import UnknownNameError, UnsupportedError
+from symgrad.expr.numbers import as_expr
+from symgrad.expr.reader import Parsed, parse
+from symgrad.expr.symbols import label, resolve
+
+Wrt = int | str | Basic
+
+
+class Graph:
+    """A frozen directed acyclic graph of gates.
+
+    Parameters
+    ----------
+    nodes : Nodes
+        The table; the graph takes it over, and nobody may grow it any more.
+    outputs : sequence of int
+        The nodes of the values.
+    names : mapping of str to int, optional
+        Names of nodes, from assignments; two names may share one node.
+
+    Examples
+    --------
+    >>> g = graph("q = x + y; f = q*z")
+    >>> g.inputs, g.names
+    ((x, y, z), mappingproxy({'q': 2, 'f': 4}))
+    >>> g.nx.edges[3, 4, 1]["partial"]
+    q
+    """
+
+    def __init__(
+        self, nodes: Nodes, outputs: Sequence[int], names: Mapping[str, int] | None = None
+    ) -> None:
+        self.nodes = nodes
+        self.outputs = tuple(outputs)
+        self.names: Mapping[str, int] = MappingProxyType(dict(names or {}))
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(map(str, self.inputs[:6])) + (", ..." if len(self.inputs) > 6 else "")
+        return f"<Graph of {len(self)} nodes: ({inputs}) -> {len(self.outputs)} output(s)>"
+
+    @cached_property
+    def inputs(self) -> tuple[Expr, ...]:
+        """The variables, in order of first appearance."""
+        return tuple(self.nodes.payloads[i] for i in self.input_nodes)
+
+    @cached_property
+    def input_nodes(self) -> tuple[int, ...]:
+        """The nodes of the variables, in order of first appearance."""
+        return tuple(i for i, g in enumerate(self.nodes.gates) if g is VARIABLE)
+
+    @cached_property
+    def labels(self) -> tuple[Expr, ...]:
+        """What each node is called: its number, its symbol, its name, or `v<node>`."""
+        taken = {str(s) for s in self.inputs} | set(self.names)
+        found: list[Any] = [None] * len(self)
+        for name, node in reversed(self.names.items()):
+            found[node] = Symbol(name)
+        for node, gate in enumerate(self.nodes.gates):
+            if gate is CONSTANT or gate is VARIABLE:
+                found[node] = self.nodes.payloads[node]
+            elif found[node] is None:
+                name = f"v{node}"
+                while name in taken:
+                    name += "_"
+                found[node] = Symbol(name)
+        return tuple(found)
+
+    def node(self, key: Wrt) -> int | None:
+        """Return the node that a name, a symbol or a number stands for.
+
+        Parameters
+        ----------
+        key : str, Symbol or int
+            A name of a node or variable, a SymPy symbol, or a node's number.
+
+        Returns
+        -------
+        int or None
+            The node; None for a SymPy symbol that the graph does not hold.
+
+        Raises
+        ------
+        UnknownNameError
+            If a string or number names no node; the message has the nearest names.
+        """
+        if isinstance(key, int):
+            if not 0 <= key < len(self):
+                raise UnknownNameError(f"node {key} is asked for; nodes are 0 to {len(self) - 1}")
+            return key
+        return self.find(self.key(key))
+
+    def key(self, wanted: str | Basic) -> str | Basic:
+        """Return what names a node in this graph and all that grow from it: a name or a symbol.
+
+        Raises
+        ------
+        UnknownNameError
+            If a string names no node; the message has the nearest names.
+        """
+        if isinstance(wanted, str) and wanted in self.names:
+            return wanted
+        if (
+            isinstance(wanted, Symbol)
+            and wanted not in self._positions
+            and wanted.name in self.names
+        ):
+            return wanted.name
+        if isinstance(wanted, str) and len(self._labelled.get(wanted, ())) == 1:
+            return self._labelled[wanted][0]
+        return resolve(wanted, self.inputs, names=self.names)  # type: ignore[no-any-return]
+
+    def find(self, key: str | Basic) -> int | None:
+        """Return the node of a key, or None where nothing depends on it."""
+        return self.names.get(key) if isinstance(key, str) else self._positions.get(key)
+
+    @cached_property
+    def _labelled(self) -> dict[str, list[Expr]]:
+        groups: dict[str, list[Expr]] = {}
+        for symbol in self.inputs:
+            groups.setdefault(label(symbol), []).append(symbol)
+        return groups
+
+    @cached_property
+    def _positions(self) -> dict[Expr, int]:
+        return dict(zip(self.inputs, self.input_nodes, strict=True))
+
+    def partial(self, node: int, position: int, *, kinks: str = "min_norm") -> Expr:
+        """Return ∂node/∂operand in the names of the neighbouring nodes.
+
+        Parameters
+        ----------
+        node : int
+            The node of the gate.
+        position : int
+            Which operand, counted from 0.
+        kinks : str
+            The policy where the gate has no derivative.
+
+        Raises
+        ------
+        UnknownPartialError
+            If neither the table nor SymPy knows it.
+        """
+        template = TEMPLATES.of(self.nodes, node, position, kinks)
+        if template is None:
+            return S.Zero
+        operands = [self.labels[a] for a in self.nodes.args[node]]
+        value = template(Canonical(), operands, self.labels[node], S.One)
+        return template.sign * value
+
+    @cached_property
+    def nx(self) -> nx.MultiDiGraph[int]:
+        """The frozen networkx graph: key = argument position, `partial` on the edge.
+
+        Node attributes: `gate`, `name`, `label`, `role`, `shape` and, for leaves, `value`.
+        """
+        view: nx.MultiDiGraph[int] = nx.MultiDiGraph()
+        named = {node: name for name, node in reversed(self.names.items())}
+        for node, gate in enumerate(self.nodes.gates):
+            known = {"gate": gate.name, "role": gate.role, "shape": (), "label": self.labels[node]}
+            if node in named:
+                known["name"] = named[node]
+            if self.nodes.payloads[node] is not None:
+                known["value"] = self.nodes.payloads[node]
+            view.add_node(node, **known)
+            for position, operand in enumerate(self.nodes.args[node]):
+                view.add_edge(operand, node, key=position, partial=self._edge(node, position))
+        return nx.freeze(view)
+
+    def _edge(self, node: int, position: int) -> Expr | None:
+        try:
+            return self.partial(node, position)
+        except NotImplementedError:
+            return None
+
+
+def compact(
+    nodes: Nodes, outputs: Sequence[int], names: Mapping[str, int] | None = None
+) -> tuple[Nodes, list[int], dict[str, int]]:
+    """Drop what no output needs; keep order, hence topology."""
+    mask = reachable(nodes, outputs)
+    kept, moved = Nodes(), {}
+    for node, wanted in enumerate(mask):
+        if wanted:
+            args = tuple(moved[a] for a in nodes.args[node])
+            moved[node] = kept.add(nodes.gates[node], args, nodes.payloads[node])
+    alive = {name: moved[n] for name, n in (names or {}).items() if n in moved}
+    return kept, [moved[o] for o in outputs], alive
+
+
+def graph(f: Any) -> Graph:
+    """Build the graph of a formula.
+
+    Parameters
+    ----------
+    f : str, Expr, Parsed, Graph, or a list, tuple or dict of them
+        Text for the reader, a SymPy expression, or several outputs; a dict names its outputs.
+
+    Returns
+    -------
+    Graph
+        Frozen, interned, in topological order; only what an output needs.
+
+    Raises
+    ------
+    ParseError
+        If text cannot be read.
+    UnsupportedError
+        If an expression is not a scalar, or of a kind that has no gate.
+
+    Notes
+    -----
+    Linear in the size of the expression; nothing is evaluated and nothing recurses.
+
+    Examples
+    --------
+    >>> graph("(x + y)*z")
+    <Graph of 5 nodes: (x, y, z) -> 1 output(s)>
+    """
+    if isinstance(f, Graph):
+        return f
+    nodes = Nodes()
+    builder = Builder(nodes)
+    outputs, names = [], {}
+    for root, inner in _roots(f):
+        outputs.append(builder.build(root))
+        for name, expr in inner.items():
+            node = builder.build(expr)
+            if names.setdefault(name, node) != node:
+                raise UnsupportedError(f"the name `{name}` stands for two different things")
+    return Graph(*compact(nodes, outputs, names))
+
+
+def _roots(f: Any) -> Iterable[tuple[Basic, Mapping[str, Basic]]]:
+    """Yield each output with the names that it brings."""
+    if isinstance(f, str):
+        f = parse(f)
+    if isinstance(f, Parsed):
+        yield f.expr, f.names
+    elif isinstance(f, Mapping):
+        for name, value in f.items():
+            for root, inner in _roots(value):
+                yield root, {**inner, str(name): root}
+    elif isinstance(f, (list, tuple)):
+        if not f:
+            raise UnsupportedError("an empty list has no outputs; give at least one expression")
+        for item in f:
+            yield from _roots(item)
+    else:
+        yield as_expr(f), {}

@@ -1,0 +1,202 @@
+"""Blocks: named pieces of a computation that are differentiated once and used many times.
+
+A `Block` has inputs and outputs; calling it gives a SymPy expression with one `Call` head, and
+`scan` repeats it with its outputs fed back. Imports the heads only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sympy
+from sympy import Expr, Integer, Symbol
+
+from symgrad.errors import ShapeError, UnsupportedError
+from symgrad.expr import literal
+from symgrad.expr.heads import OwnHead
+from symgrad.expr.numbers import as_expr
+
+
+class Block(sympy.Atom):  # type: ignore[misc]
+    """A named function of scalars, as a leaf of SymPy trees.
+
+    Parameters
+    ----------
+    name : str
+        What outlines call it.
+    inputs : sequence of Symbol
+        Its operands, in order; shape () each.
+    outputs : sequence of Expr
+        Its values, in terms of the inputs alone.
+
+    Raises
+    ------
+    UnsupportedError
+        If an output holds a symbol that is not an input.
+    """
+
+    __slots__ = ("__weakref__", "inputs", "name", "outputs")
+
+    name: str
+    inputs: tuple[Expr, ...]
+    outputs: tuple[Expr, ...]
+
+    def __new__(cls, name: str, inputs: Sequence[Expr], outputs: Sequence[Expr]) -> Block:
+        self: Block = super().__new__(cls)
+        self.name, self.inputs, self.outputs = name, tuple(inputs), tuple(outputs)
+        return self
+
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return (self.name, self.inputs, self.outputs)
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return (self.name, self.inputs, self.outputs)
+
+    def __call__(self, *args: Any) -> Any:
+        """Return the value of the block at `args`: an expression, or a tuple of them."""
+        if len(args) != len(self.inputs):
+            raise ShapeError(
+                f"block `{self.name}` takes {len(self.inputs)} inputs "
+                f"({', '.join(map(str, self.inputs))}) but {len(args)} were given"
+            )
+        operands = [as_expr(a) for a in args]
+        calls = tuple(
+            literal.apply(Call, self, Integer(k), *operands) for k in range(len(self.outputs))
+        )
+        return calls[0] if len(calls) == 1 else calls
+
+    def _sympystr(self, printer: Any) -> str:
+        return self.name
+
+
+class Call(OwnHead):
+    """Output `index` of a block at some operands: `Call(block, index, *operands)`."""
+
+    @classmethod
+    def definition(cls, *args: Any) -> Expr:
+        block, index, *operands = args
+        pairs = dict(zip(block.inputs, operands, strict=True))
+        return block.outputs[int(index)].xreplace(pairs)  # type: ignore[no-any-return]
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        block, index, *operands = self.args
+        inner = block.outputs[int(index)].diff(block.inputs[argindex - 3])
+        return inner.xreplace(dict(zip(block.inputs, operands, strict=True)))  # type: ignore[no-any-return]
+
+    def _eval_derivative(self, s: Expr) -> Expr:
+        terms = [self.fdiff(i + 3) * a.diff(s) for i, a in enumerate(self.args[2:])]
+        return sympy.Add(*terms)
+
+    def _sympystr(self, printer: Any) -> str:
+        block, index, *operands = self.args
+        port = f".{int(index)}" if len(block.outputs) > 1 else ""
+        return f"{block.name}{port}({', '.join(printer._print(a) for a in operands)})"
+
+
+class Scan(OwnHead):
+    """Carry `index` after `length` steps: `Scan(block, index, length, *carries, *params)`."""
+
+    @classmethod
+    def definition(cls, *args: Any) -> Expr:
+        block, index, length, *operands = args
+        count = len(block.outputs)
+        carries, params = operands[:count], operands[count:]
+        for _ in range(int(length)):
+            pairs = dict(zip(block.inputs, [*carries, *params], strict=True))
+            carries = [out.xreplace(pairs) for out in block.outputs]
+        return carries[int(index)]  # type: ignore[no-any-return]
+
+    def _eval_derivative(self, s: Expr) -> Expr:
+        return self.definition(*self.args).diff(s)  # type: ignore[no-any-return]
+
+    def _sympystr(self, printer: Any) -> str:
+        block, index, length, *operands = self.args
+        inside = ", ".join(printer._print(a) for a in operands)
+        return f"{block.name}^{length}.{int(index)}({inside})"
+
+
+def block(name: str, inputs: Sequence[Any], outputs: Any) -> Block:
+    """Make a block: a piece of a computation that is derived once and called by name.
+
+    Parameters
+    ----------
+    name : str
+        What outlines and saved graphs call it.
+    inputs : sequence of Symbol or str
+        Its operands; shape () each.
+    outputs : Expr or sequence of Expr
+        Its value or values, in terms of the inputs alone.
+
+    Returns
+    -------
+    Block
+        Calling it gives an expression (a tuple of them for several outputs).
+
+    Raises
+    ------
+    UnsupportedError
+        If an output holds a symbol that is not an input.
+
+    Examples
+    --------
+    >>> from sympy.abc import x, y
+    >>> gate = block("gate", [x, y], x*y + x)
+    >>> gate(2*y, x)
+    gate(2*y, x)
+    """
+    symbols = [Symbol(i) if isinstance(i, str) else i for i in inputs]
+    values = tuple(outputs) if isinstance(outputs, (tuple, list)) else (outputs,)
+    strange = set().union(*(v.free_symbols for v in values)) - set(symbols)
+    if strange or len(set(symbols)) != len(symbols):
+        names = ", ".join(sorted(map(str, strange)))
+        raise UnsupportedError(
+            f"block `{name}` may hold its inputs alone, each once, but it holds `{names}`; "
+            "list every symbol in `inputs`"
+        )
+    return Block(name, symbols, values)
+
+
+def scan(body: Block, carries: Sequence[Any], params: Sequence[Any] = (), *, length: int) -> Any:
+    """Repeat a block, feeding its outputs back as its first inputs.
+
+    Parameters
+    ----------
+    body : Block
+        Its first inputs are the carries (as many as it has outputs), the others parameters.
+    carries : sequence of Expr
+        Start values; one an output of `body`.
+    params : sequence of Expr
+        Values that stay the same in every step.
+    length : int
+        Number of steps, ≥ 0.
+
+    Returns
+    -------
+    Expr or tuple of Expr
+        The carries after the last step; the loop stays rolled.
+
+    Raises
+    ------
+    ShapeError
+        If the counts do not fit.
+
+    Examples
+    --------
+    >>> from sympy.abc import x, y
+    >>> scan(block("double", [x, y], x*y), [x], [y], length=3)
+    double^3.0(x, y)
+    """
+    given = len(carries) + len(params)
+    if len(carries) != len(body.outputs) or given != len(body.inputs) or length < 0:
+        raise ShapeError(
+            f"scan over `{body.name}` needs {len(body.outputs)} carries and "
+            f"{len(body.inputs) - len(body.outputs)} params, length >= 0; "
+            f"found {len(carries)}, {len(params)}, length {length}"
+        )
+    operands = [as_expr(a) for a in (*carries, *params)]
+    outs = tuple(
+        literal.apply(Scan, body, Integer(k), Integer(length), *operands)
+        for k in range(len(carries))
+    )
+    return outs[0] if len(outs) == 1 else outs

@@ -1,0 +1,1 @@
+"""Numbers: programs, backends, runs, numeric differences and the gradient check."""

@@ -1,0 +1,1 @@
+"""The table of gates: local partials by family, each row with its domain and source."""

@@ -1,0 +1,83 @@
+"""Local partials as SymPy expressions: written ones from the table, the others derived.
+
+A derived partial that still holds a `Derivative`, a `Subs` or a `DiracDelta` is refused by name:
+what is not known is an error, never a 0.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import sympy
+from sympy import Derivative, DiracDelta, Dummy, Expr, S, Subs, Symbol
+from sympy.core.function import ArgumentIndexError
+
+from symgrad.errors import UnknownPartialError
+from symgrad.expr.reader import parse
+from symgrad.rules.gate import Gate, Site
+
+NAMES = ("x", "y", "z", "w")
+OUT = Dummy("out", real=True)
+UNRESOLVED = (Derivative, Subs, DiracDelta)
+
+
+@lru_cache(maxsize=256)
+def operand_symbols(count: int) -> tuple[Expr, ...]:
+    """Return one real symbol an operand; the same ones for every gate."""
+    return tuple(Dummy(f"x{i}", real=True) for i in range(count))
+
+
+@lru_cache(maxsize=256)
+def leaf_positions(count: int) -> dict[Expr, int]:
+    """Map every symbol that a partial may hold to its operand; `count` stands for the output."""
+    named = {Symbol(n): i for i, n in enumerate(NAMES[:count])}
+    dummies = {d: i for i, d in enumerate(operand_symbols(count))}
+    return {**named, **dummies, Symbol("out"): count, OUT: count}
+
+
+@lru_cache(maxsize=1024)
+def formula(text: str) -> Expr:
+    """Read a formula of the table."""
+    return parse(text).expr
+
+
+def partial(gate: Gate, site: Site) -> Expr:
+    """Return the partial of `gate` at `site` in operand symbols.
+
+    Raises
+    ------
+    UnknownPartialError
+        If neither the table nor SymPy knows it.
+    """
+    if callable(gate.partials):
+        return _resolved(gate, site, gate.partials(site))
+    written = gate.partials[site.index] if gate.partials else None
+    return formula(written) if written is not None else derive(gate, site)
+
+
+def derive(gate: Gate, site: Site) -> Expr:
+    """Derive a partial with SymPy from the gate's head."""
+    if gate.head is None:
+        raise _refusal(gate, site, "it has no SymPy form to derive from")
+    try:
+        value = gate.head(*site.operands)
+        found = value.diff(site.operands[site.index])
+    except (ArgumentIndexError, NotImplementedError, TypeError, AttributeError) as error:
+        raise _refusal(gate, site, f"SymPy says `{error}`") from error
+    return _resolved(gate, site, found)
+
+
+def _resolved(gate: Gate, site: Site, found: Any) -> Expr:
+    if found.has(*UNRESOLVED) or found in (S.ComplexInfinity, S.NaN):
+        raise _refusal(gate, site, f"SymPy leaves `{sympy.sstr(found)[:80]}`")
+    return found  # type: ignore[no-any-return]
+
+
+def _refusal(gate: Gate, site: Site, found: str) -> UnknownPartialError:
+    names = ", ".join(NAMES[: len(site.operands)]) or "..."
+    return UnknownPartialError(
+        f"the partial of `{gate.name}({names})` by argument {site.index + 1} is not known: {found}. "
+        "Differentiate by another variable, hold this argument with `stop_gradient`, or give the "
+        "rule with `sg.gate`."
+    )
