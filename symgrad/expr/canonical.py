@@ -112,15 +112,20 @@ def _is_sign(node: Any) -> bool:
 
 def distinct_nodes(root: Any) -> Iterator[Any]:
     """Yield every node once; the tie of an indicator is part of its head."""
-    seen, waiting = {id(root)}, [root]
+    seen, waiting = {id(root): root}, [root]
     while waiting:
         node = waiting.pop()
         yield node
-        args = node.args[:2] if isinstance(node, Indicator) else node.args
-        for arg in args:
-            if isinstance(arg, Basic) and id(arg) not in seen:
-                seen.add(id(arg))
-                waiting.append(arg)
+        for part in _parts(node):
+            if id(part) not in seen:
+                seen[id(part)] = part
+                waiting.append(part)
+
+
+def _parts(node: Any) -> list[Any]:
+    """Return the arguments as one list; some SymPy classes make them anew at each call."""
+    args = node.args[:2] if isinstance(node, Indicator) else node.args
+    return [arg for arg in args if isinstance(arg, Basic)]
 
 
 def tree_size(root: Any) -> int:
@@ -133,16 +138,16 @@ def tree_size(root: Any) -> int:
     3
     """
     sizes: dict[int, int] = {}
+    parts: dict[int, list[Any]] = {}
     waiting = [root]
     while waiting:
         node = waiting[-1]
-        args = [arg for arg in getattr(node, "args", ()) if isinstance(arg, Basic)]
-        missing = [arg for arg in args if id(arg) not in sizes]
-        if missing and id(node) not in sizes:
-            waiting.extend(missing)
-            continue
-        sizes[id(node)] = 1 + sum(sizes[id(arg)] for arg in args)
-        waiting.pop()
+        if id(node) not in parts:
+            parts[id(node)] = _parts(node)
+            waiting += [part for part in parts[id(node)] if id(part) not in sizes]
+        else:
+            sizes[id(node)] = 1 + sum(sizes[id(part)] for part in parts[id(node)])
+            waiting.pop()
     return sizes[id(root)]
 
 
@@ -150,8 +155,8 @@ def is_shallow(root: Any) -> bool:
     """Return True if SymPy's own ordering may recurse into the tree."""
     level, depth = [root], 0
     while level and depth <= _DEEPEST:
-        parents = {id(arg): arg for node in level for arg in node.args if isinstance(arg, Basic)}
-        level, depth = list(parents.values()), depth + 1
+        below = {id(part): part for node in level for part in _parts(node)}
+        level, depth = list(below.values()), depth + 1
     return not level
 
 

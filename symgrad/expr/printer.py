@@ -1,7 +1,7 @@
 """Print a tree as text that `parse` reads back.
 
 A literal tree gives back the very same tree; a tree that SymPy evaluated is written as a person
-would and reads back equal. Imports the operators' precedences and the function table.
+would and reads back equal. Imports the layouts and the operators' precedences.
 """
 
 from __future__ import annotations
@@ -11,22 +11,16 @@ from typing import Any
 
 import sympy
 from sympy import Add, Mul, Pow, S
-from sympy.functions.elementary.piecewise import ExprCondPair
 
 from symgrad.errors import FormTooLargeError
-from symgrad.expr import canonical, literal, operators
+from symgrad.expr import canonical
 from symgrad.expr.canonical import Product
 from symgrad.expr.catalogue import HALF
-from symgrad.expr.functions import TABLE
-from symgrad.expr.heads import Indicator
+from symgrad.expr.layouts import LAYOUTS, Layout, Piece, call
 from symgrad.expr.numerals import decimal_places, write_decimal, write_float, write_integer
 from symgrad.expr.operators import ATOM, POWER, PRODUCT, SUM, UNARY
 
 LONGEST = 10_000_000
-
-# A layout is how tight a node binds, and its pieces: text, or (child, how tight it must bind).
-Piece = str | tuple[Any, int]
-Layout = tuple[int, list[Piece]]
 
 
 def text(expr: Any, *, constants: Iterable[str] = (), longest: int = LONGEST) -> str:
@@ -105,14 +99,13 @@ class _Style:
 
     def layout(self, node: Any) -> Layout:
         """Return how tight `node` binds, and its pieces."""
-        rule = _RULES.get(type(node))
-        if rule is not None:
-            return rule(self, node)
-        if isinstance(node, Product):
-            return self.product(node)
+        if type(node) in _STYLED:
+            return _STYLED[type(node)](self, node)
+        if type(node) in LAYOUTS:
+            return LAYOUTS[type(node)](node)
         if getattr(node, "is_Number", False):
             return self.number(node)
-        return _call(node)
+        return call(node)
 
     # --- sums and products ---
 
@@ -185,150 +178,10 @@ class _Style:
         return ATOM, ["E" if "E" in self._constants else "exp(1)"]
 
 
-# --- what is written as it stands ---
-
-
-def _sub(style: _Style, node: Any) -> Layout:
-    x, minus = node.args
-    return SUM, [(x, SUM), " - ", (minus.args[1], PRODUCT)]
-
-
-def _neg(style: _Style, node: Any) -> Layout:
-    return UNARY, ["-", (node.args[1], UNARY)]
-
-
-def _div(style: _Style, node: Any) -> Layout:
-    x, inverse = node.args
-    return PRODUCT, [(x, PRODUCT), "/", (inverse.args[0], UNARY)]
-
-
-def _name(style: _Style, node: Any) -> Layout:
-    return ATOM, [str(node.name)]
-
-
-def _constant(written: str) -> Callable[[_Style, Any], Layout]:
-    return lambda style, node: (ATOM, [written])
-
-
-def _separated(nodes: Iterable[Any]) -> list[Piece]:
-    pieces: list[Piece] = []
-    for node in nodes:
-        pieces += [", ", (node, 0)]
-    return pieces[1:]
-
-
-def _call(node: Any) -> Layout:
-    """Lay out any head as `name(arguments)`; an atom gives its own text."""
-    if not getattr(node, "args", ()):
-        return ATOM, [str(node)]
-    return ATOM, [f"{TABLE.name_of(type(node))}(", *_separated(node.args), ")"]
-
-
-def _tuple(style: _Style, node: Any) -> Layout:
-    comma = "," if len(node.args) == 1 else ""
-    return ATOM, ["(", *_separated(node.args), f"{comma})"]
-
-
-def _indexed(style: _Style, node: Any) -> Layout:
-    base, *indices = node.args
-    return ATOM, [str(base.label), "[", *_separated(indices), "]"]
-
-
-def _heaviside(style: _Style, node: Any) -> Layout:
-    shown = node.args[:1] if node.args[1:] == (HALF,) else node.args
-    return ATOM, ["Heaviside(", *_separated(shown), ")"]
-
-
-def _polygamma(style: _Style, node: Any) -> Layout:
-    order, x = node.args
-    name = {S.Zero: "digamma", S.One: "trigamma"}.get(order)
-    return (ATOM, [f"{name}(", (x, 0), ")"]) if name else _call(node)
-
-
-# --- conditions and branches ---
-
-
-def _compare(symbol: str) -> Callable[[_Style, Any], Layout]:
-    level = operators.COMPARISON
-
-    def layout(style: _Style, node: Any) -> Layout:
-        left, right = node.args
-        return level, [(left, level + 1), f" {symbol} ", (right, level + 1)]
-
-    return layout
-
-
-def _joined(word: str, level: int) -> Callable[[_Style, Any], Layout]:
-    def layout(style: _Style, node: Any) -> Layout:
-        first, *rest = node.args
-        pieces: list[Piece] = [(first, level)]
-        for condition in rest:
-            pieces += [f" {word} ", (condition, level + 1)]
-        return level, pieces
-
-    return layout
-
-
-def _not(style: _Style, node: Any) -> Layout:
-    return operators.NOT, ["not ", (node.args[0], operators.NOT)]
-
-
-def _indicator(style: _Style, node: Any) -> Layout:
-    x, y, tie = node.args
-    level = operators.COMPARISON + 1
-    symbol = ">=" if tie is S.One else ">"
-    note: list[Piece] = [] if tie in (S.Zero, S.One) else [", tie=", (tie, 0)]
-    return ATOM, ["1(", (x, level), f" {symbol} ", (y, level), *note, ")"]
-
-
-def _piecewise(style: _Style, node: Any) -> Layout:
-    pairs = [pair.args for pair in node.args]
-    if len(pairs) == 2 and pairs[1][1] is S.true:
-        (chosen, condition), (other, _) = pairs
-        return ATOM, ["where(", *_separated((condition, chosen, other)), ")"]
-    return ATOM, ["Piecewise(", *_separated(node.args), ")"]
-
-
-# --- bound variables ---
-
-
-def _over(style: _Style, node: Any) -> Layout:
-    """Lay out `Sum`, `Product`, `Integral`: a limit that is only a variable has no brackets."""
-    body, *limits = node.args
-    shown = [limit.args[0] if len(limit.args) == 1 else limit for limit in limits]
-    return ATOM, [f"{type(node).__name__}(", *_separated((body, *shown)), ")"]
-
-
-def _derivative(style: _Style, node: Any) -> Layout:
-    body, *counts = node.args
-    shown = [pair.args[0] if pair.args[1] is S.One else pair for pair in counts]
-    return ATOM, ["Derivative(", *_separated((body, *shown)), ")"]
-
-
-_RULES: dict[type, Callable[[_Style, Any], Layout]] = {
+_STYLED: dict[type, Callable[[_Style, Any], Layout]] = {
     Add: _Style.add,
     Mul: _Style.mul,
     Pow: _Style.power,
-    literal.Sub: _sub,
-    literal.Neg: _neg,
-    literal.Div: _div,
+    Product: _Style.product,
     type(S.Exp1): _Style.euler,
-    type(S.Pi): _constant("pi"),
-    sympy.Symbol: _name,
-    sympy.MatrixSymbol: _name,
-    sympy.Tuple: _tuple,
-    ExprCondPair: _tuple,
-    sympy.Indexed: _indexed,
-    sympy.Heaviside: _heaviside,
-    sympy.polygamma: _polygamma,
-    sympy.And: _joined("and", operators.AND),
-    sympy.Or: _joined("or", operators.OR),
-    sympy.Not: _not,
-    Indicator: _indicator,
-    sympy.Piecewise: _piecewise,
-    sympy.Sum: _over,
-    sympy.Product: _over,
-    sympy.Integral: _over,
-    sympy.Derivative: _derivative,
-    **{head: _compare(symbol) for symbol, head in operators.COMPARISONS.items()},
 }

@@ -101,12 +101,16 @@ class Scope:
         if name in self.names or name in self._variables or name in self.constants:
             message = f"`{name}` is no function; for a product write `{name}*(...)`"
             raise Refusal(message, token.start)
-        if name in SYNONYMS:
-            near = f"; did you mean `{SYNONYMS[name]}`?"
-        else:
-            near = hint(name, [*TABLE.names(), *self._undefined])
-        remedy = f"; for a product write `{name}*(...)`, for a function of your own name it in "
-        raise Refusal(f"unknown function `{name}`{near or remedy + '`functions=`'}", token.start)
+        raise Refusal(f"unknown function `{name}`{self._remedy(name)}", token.start)
+
+    def _remedy(self, name: str) -> str:
+        """Return what to write for an unknown function."""
+        known = [*TABLE.names(), *self._undefined]
+        meant = SYNONYMS.get(name) or next((k for k in known if k.lower() == name.lower()), None)
+        if meant is not None:
+            return f"; did you mean `{meant}`?"
+        own = "for a function of your own name it in `functions=`"
+        return hint(name, known) or f"; for a product write `{name}*(...)`, {own}"
 
     def assign(self, token: Token, node: Any) -> None:
         """Give a node its name."""
