@@ -18,12 +18,11 @@ from symgrad.dag.build import Builder
 from symgrad.dag.express import Canonical
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes, reachable
 from symgrad.dag.template import TEMPLATES
+from symgrad.dag.validate import validate
 from symgrad.errors import UnknownNameError, UnsupportedError
 from symgrad.expr.numbers import as_expr
 from symgrad.expr.reader import Parsed, parse
 from symgrad.expr.symbols import label, resolve
-
-Wrt = int | str | Basic
 
 
 class Graph:
@@ -76,7 +75,7 @@ class Graph:
         """What each node is called: its number, its symbol, its name, or `v<node>`."""
         taken = {str(s) for s in self.inputs} | set(self.names)
         found: list[Any] = [None] * len(self)
-        for name, node in reversed(self.names.items()):
+        for name, node in reversed(list(self.names.items())):
             found[node] = Symbol(name)
         for node, gate in enumerate(self.nodes.gates):
             if gate is CONSTANT or gate is VARIABLE:
@@ -88,7 +87,7 @@ class Graph:
                 found[node] = Symbol(name)
         return tuple(found)
 
-    def node(self, key: Wrt) -> int | None:
+    def node(self, key: Any) -> int | None:
         """Return the node that a name, a symbol or a number stands for.
 
         Parameters
@@ -112,7 +111,7 @@ class Graph:
             return key
         return self.find(self.key(key))
 
-    def key(self, wanted: str | Basic) -> str | Basic:
+    def key(self, wanted: Any) -> Any:
         """Return what names a node in this graph and all that grow from it: a name or a symbol.
 
         Raises
@@ -130,9 +129,9 @@ class Graph:
             return wanted.name
         if isinstance(wanted, str) and len(self._labelled.get(wanted, ())) == 1:
             return self._labelled[wanted][0]
-        return resolve(wanted, self.inputs, names=self.names)  # type: ignore[no-any-return]
+        return resolve(wanted, self.inputs, names=self.names)
 
-    def find(self, key: str | Basic) -> int | None:
+    def find(self, key: Any) -> int | None:
         """Return the node of a key, or None where nothing depends on it."""
         return self.names.get(key) if isinstance(key, str) else self._positions.get(key)
 
@@ -146,6 +145,17 @@ class Graph:
     @cached_property
     def _positions(self) -> dict[Expr, int]:
         return dict(zip(self.inputs, self.input_nodes, strict=True))
+
+    def validate(self) -> Graph:
+        """Check every invariant, and return the graph itself.
+
+        Raises
+        ------
+        GraphError
+            If one is broken; the message names the node, what was found and what to do.
+        """
+        validate(self.nodes, self.outputs, self.names)
+        return self
 
     def partial(self, node: int, position: int, *, kinks: str = "min_norm") -> Expr:
         """Return ∂node/∂operand in the names of the neighbouring nodes.
@@ -178,7 +188,7 @@ class Graph:
         Node attributes: `gate`, `name`, `label`, `role`, `shape` and, for leaves, `value`.
         """
         view: nx.MultiDiGraph[int] = nx.MultiDiGraph()
-        named = {node: name for name, node in reversed(self.names.items())}
+        named = {node: name for name, node in reversed(list(self.names.items()))}
         for node, gate in enumerate(self.nodes.gates):
             known = {"gate": gate.name, "role": gate.role, "shape": (), "label": self.labels[node]}
             if node in named:
@@ -202,7 +212,8 @@ def compact(
 ) -> tuple[Nodes, list[int], dict[str, int]]:
     """Drop what no output needs; keep order, hence topology."""
     mask = reachable(nodes, outputs)
-    kept, moved = Nodes(), {}
+    kept = Nodes()
+    moved: dict[int, int] = {}
     for node, wanted in enumerate(mask):
         if wanted:
             args = tuple(moved[a] for a in nodes.args[node])
@@ -244,7 +255,8 @@ def graph(f: Any) -> Graph:
         return f
     nodes = Nodes()
     builder = Builder(nodes)
-    outputs, names = [], {}
+    outputs: list[int] = []
+    names: dict[str, int] = {}
     for root, inner in _roots(f):
         outputs.append(builder.build(root))
         for name, expr in inner.items():
