@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Add, Basic, Mul, Pow, Rational, S
+from sympy import Add, Basic, Mul, Pow, Rational, S, default_sort_key
 
 from symgrad.expr import literal
 from symgrad.expr.heads import Indicator
@@ -169,6 +169,9 @@ def terms(node: Any, *, ordered: bool) -> list[Any]:
 
 def factors(node: Any, *, ordered: bool) -> Any:
     """Return the product in SymPy's printing order where `ordered`."""
-    if ordered and len(node.args) <= _MOST_TERMS:
-        return literal.mul(*node.as_ordered_factors())
-    return node
+    if not ordered or len(node.args) > _MOST_TERMS:
+        return node
+    first, *rest = node.args
+    if not first.is_Number:
+        return literal.mul(*sorted(node.args, key=default_sort_key))
+    return literal.mul(first, *sorted(rest, key=default_sort_key))

@@ -23,13 +23,22 @@ from symgrad.expr.operators import ATOM, POWER, PRODUCT, SUM, UNARY
 LONGEST = 10_000_000
 
 
-def text(expr: Any, *, constants: Iterable[str] = (), longest: int = LONGEST) -> str:
+def text(
+    expr: Any,
+    *,
+    evaluated: bool | None = None,
+    constants: Iterable[str] = (),
+    longest: int = LONGEST,
+) -> str:
     """Print an expression so that `parse` reads it back.
 
     Parameters
     ----------
     expr : Basic
         A literal tree, or any SymPy expression.
+    evaluated : bool, optional
+        True for a tree that SymPy evaluated: fractions instead of decimals, terms in SymPy's order.
+        By default a tree counts as such if it could not have been read.
     constants : iterable of str
         `("E",)` writes Euler's number as `E`, to be read with the same `constants`; it is
         `exp(1)` otherwise.
@@ -60,7 +69,7 @@ def text(expr: Any, *, constants: Iterable[str] = (), longest: int = LONGEST) ->
         return str(expr)
     if canonical.tree_size(expr) > 2 * longest:  # A mark has five nodes for three characters.
         raise _too_long(longest)
-    return "".join(_written(expr, _Style(expr, frozenset(constants)), longest))
+    return "".join(_written(expr, _Style(expr, evaluated, frozenset(constants)), longest))
 
 
 def _written(expr: Any, style: _Style, longest: int) -> Iterator[str]:
@@ -92,8 +101,8 @@ def _too_long(longest: int) -> FormTooLargeError:
 class _Style:
     """How one tree is written."""
 
-    def __init__(self, root: Any, constants: frozenset[str]) -> None:
-        self._fractions = canonical.is_canonical(root)
+    def __init__(self, root: Any, evaluated: bool | None, constants: frozenset[str]) -> None:
+        self._fractions = canonical.is_canonical(root) if evaluated is None else evaluated
         self._ordered = self._fractions and canonical.is_shallow(root)
         self._constants = constants
 

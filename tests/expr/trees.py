@@ -42,6 +42,9 @@ class Trees:
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
 
+    def depth(self) -> int:
+        return self._random.randrange(1, 6)
+
     def number(self) -> Any:
         pick = self._random.random()
         if pick < 0.6:
@@ -142,6 +145,9 @@ class Texts:
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
         self._names = [name for name in TABLE.names() if name not in ("where", "Piecewise")]
+
+    def depth(self) -> int:
+        return self._random.randrange(1, 5)
 
     def blank(self) -> str:
         return self._random.choice(("", "", " ", "  ", "\t"))
