@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sympy
-from sympy import Expr, Mul, Symbol
+from sympy import Expr, Integer, Mul, Rational, S, Symbol
 from sympy.core.add import _addsort
 from sympy.core.mul import _mulsort
 
@@ -24,6 +24,7 @@ from symgrad.expr import literal
 
 LIMIT = 1_000_000  # nodes of an expanded tree; past this nobody reads it
 COPIED = 32  # length up to which the expanded view copies a shared sum or product
+WRITTEN = 64  # longest sum that is written with differences
 SORTED_DEPTH = 100  # deeper terms keep their order: SymPy's comparison recurses
 
 Let = tuple[list[tuple[Symbol, Expr]], list[Expr]]
@@ -74,25 +75,60 @@ class Writer:
         return write(gate, [self.made[a] for a in args], payload, LITERAL)
 
     def _sum(self, term: int, constant: Any, units: Any) -> Expr:
+        if not self.canonical and len(units) <= WRITTEN:
+            return self._written_sum(constant, units)
         parts = [self._scaled(self.made[u], c) for u, c in units]
         if self.canonical and self.terms.depths[term] <= SORTED_DEPTH:
             _addsort(parts)
-        elif parts[0].could_extract_minus_sign() if len(parts) < 3 else False:
-            parts.reverse()
         return literal.add(*([constant] if constant != 0 else []), *parts)
+
+    def _written_sum(self, constant: Any, units: Any) -> Expr:
+        """Write summands as a person does, a positive one first: `1 - s`, `x + 1`, `y - x`."""
+        parts = [(c, self.made[u]) for u, c in units]
+        if constant != 0:
+            parts.insert(1 if parts[0][0] > 0 else 0, (constant, S.One))
+        first = next((i for i, (c, _) in enumerate(parts) if c > 0), 0)
+        total = self._scaled(parts[first][1], parts[first][0])
+        for c, x in parts[:first] + parts[first + 1 :]:
+            join = literal.sub if c < 0 else literal.add
+            total = join(total, self._scaled(x, abs(c)))
+        return total
 
     def _scaled(self, unit: Any, coefficient: Any) -> Any:
         if coefficient == 1:
             return unit
+        if unit is S.One:
+            return coefficient
+        if coefficient == -1 and not self.canonical:
+            return literal.neg(unit)
         factors = unit.args if type(unit) is Mul else (unit,)
         return literal.mul(coefficient, *factors)
 
     def _product(self, term: int, coefficient: Any, powers: Any) -> Expr:
-        parts = [self._power(b, e) for b, e in powers]
-        flat = [f for p in parts for f in (p.args if type(p) is Mul else (p,))]
-        if self.canonical and self.terms.depths[term] <= SORTED_DEPTH:
+        if not self.canonical:
+            return self._written_product(coefficient, powers)
+        flat = [f for b, e in powers for f in self._factors(b, e)]
+        if self.terms.depths[term] <= SORTED_DEPTH:
             _mulsort(flat)
         return literal.mul(*([coefficient] if coefficient != 1 else []), *flat)
+
+    def _written_product(self, coefficient: Any, powers: Any) -> Expr:
+        """Write a product as a person does: in the order of the derivation, over one bar."""
+        above = [f for b, e in powers if e > 0 for f in self._factors(b, e)]
+        below = [f for b, e in powers if e < 0 for f in self._factors(b, -e)]
+        size = abs(coefficient)
+        if isinstance(size, Rational):
+            above[:0] = [Integer(size.p)] if size.p != 1 else []
+            below[:0] = [Integer(size.q)] if size.q != 1 else []
+        else:
+            above.insert(0, size)
+        made = _joined(above)
+        made = literal.div(made, _joined(below)) if below else made
+        return literal.neg(made) if coefficient < 0 else made
+
+    def _factors(self, base: int, exponent: Any) -> Sequence[Any]:
+        power = self._power(base, exponent)
+        return power.args if type(power) is Mul else (power,)
 
     def _power(self, base: int, exponent: Any) -> Expr:
         written = self.made[base]
@@ -162,12 +198,19 @@ def let(graph: Graph, outputs: Sequence[int], *, simplify: str = "light") -> Let
     return _compose_let(normal.terms, roots, wanted, letters)
 
 
+def _joined(factors: list[Any]) -> Any:
+    """Return a product of any number of factors."""
+    if len(factors) < 2:
+        return factors[0] if factors else S.One
+    return literal.mul(*factors)
+
+
 class _Letters:
     """Hand out names of intermediates that clash with nothing."""
 
     def __init__(self, graph: Graph) -> None:
         self.taken = {str(s) for s in graph.inputs} | set(graph.names)
-        self.by_node = {node: name for name, node in reversed(graph.names.items())}
+        self.by_node = {node: name for name, node in reversed(list(graph.names.items()))}
         self.counts: dict[str, int] = {}
 
     def fresh(self, letter: str) -> Symbol:

@@ -19,7 +19,8 @@ def region_partials(region: Region, output: int, kinks: str) -> Region | None:
         bars = growth.pull({region.outputs[output]: growth.one()}, region.inputs)
         name = f"d{region.name}" if len(region.outputs) == 1 else f"d{region.name}_{output}"
         region.derived[key] = Region(name, growth.nodes, region.inputs, tuple(bars))
-    return region.derived[key]
+    found: Region | None = region.derived[key]
+    return found
 
 
 @provide("region.tangent")
@@ -47,4 +48,5 @@ def region_tangent(region: Region, param: int | None, kinks: str) -> Region:
         inputs = (*region.inputs[:count], *dots, *region.inputs[count:])
         outputs = (*region.outputs, *tangents)
         region.derived[key] = Region(f"{region.name}'", growth.nodes, inputs, outputs)
-    return region.derived[key]
+    found: Region = region.derived[key]
+    return found

@@ -35,7 +35,23 @@ EXACT_AT = (S.Zero, S.One)  # numbers at which elementary functions are evaluate
 OPPOSITE = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt", "eq": "ne", "ne": "eq"}
 XLOGY, LOG = GATES.named("xlogy"), GATES.named("log")
 ELEMENTARY = frozenset(
-    ["exp", "log", "log1p", "expm1", "sin", "cos", "tan", "asin", "atan", "sinh", "cosh", "tanh", "asinh", "atanh", "erf"]
+    [
+        "exp",
+        "log",
+        "log1p",
+        "expm1",
+        "sin",
+        "cos",
+        "tan",
+        "asin",
+        "atan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "asinh",
+        "atanh",
+        "erf",
+    ]
 )
 
 
@@ -137,7 +153,7 @@ class Normaliser:
         """Add `factor` times a value to a sum."""
         if isinstance(made, Open) and made.kind == SUM:
             total.scalar += factor * made.scalar
-            entries = made.entries.items()
+            entries: Any = made.entries.items()
         else:
             term = self.close(made)
             kind, data = self.terms.kinds[term], self.terms.data[term]
@@ -165,7 +181,7 @@ class Normaliser:
         """Multiply a product by a value to a power; a root of a product stays whole."""
         whole = isinstance(exponent, Rational) and exponent.q == 1
         if isinstance(made, Open) and made.kind == PRODUCT and whole:
-            scalar, entries = made.scalar, made.entries.items()
+            scalar, entries = made.scalar, tuple(made.entries.items())
         else:
             term = self.close(made)
             kind, data = self.terms.kinds[term], self.terms.data[term]
@@ -174,8 +190,6 @@ class Normaliser:
                 return
             if kind == PRODUCT and (whole and len(data[1]) <= self.expand):
                 scalar, entries = data
-            elif kind == SUM and whole and len(data[1]) == 1 and data[0] == 0:
-                scalar, entries = S.One, ((term, S.One),)
             else:
                 scalar, entries = S.One, ((term, S.One),)
         if scalar != 1:

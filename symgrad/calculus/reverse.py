@@ -107,4 +107,14 @@ def pull_where(
         yield other, (sign, value, guard(algebra, mask, fails))
 
 
+def consumers(nodes: Nodes, wanted: set[int]) -> dict[int, list[tuple[int, int]]]:
+    """Return who reads each wanted node: `(reader, argument position)`, in order."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for reader, args in enumerate(nodes.args):
+        for position, operand in enumerate(args):
+            if operand in wanted:
+                found.setdefault(operand, []).append((reader, position))
+    return found
+
+
 PULLBACKS: dict[Gate, Callable[..., Pulled[Any]]] = {routing.WHERE: pull_where}

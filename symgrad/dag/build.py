@@ -21,7 +21,7 @@ from symgrad.dag.regions import Region
 from symgrad.errors import UnsupportedError
 from symgrad.expr import literal
 from symgrad.expr.region import Call, Scan
-from symgrad.rules import opaque, routing
+from symgrad.rules import opaque, routing, special
 from symgrad.rules.table import GATES
 
 Memo = dict[int, int]
@@ -88,9 +88,10 @@ class Builder:
 
 def parts(expr: Basic) -> Sequence[Basic]:
     """Return the subtrees that must be built before `expr`."""
-    found = PARTS.get(type(expr))
-    if found is not None:
-        return found(expr)
+    known = PARTS.get(type(expr))
+    if known is not None:
+        found: Sequence[Basic] = known(expr)
+        return found
     if isinstance(expr, sympy.Indexed) or not expr.args:
         return ()
     if isinstance(expr, WHOLES):
@@ -258,6 +259,14 @@ def combine_scan(builder: Builder, expr: Expr) -> int:
     return builder.nodes.add(opaque.SCAN, builder.values(operands), payload)
 
 
+def combine_parametrised(builder: Builder, expr: Expr) -> int:
+    """Build `hyper` or `meijerg`; the lengths of their parameter lists are operands too."""
+    gate, split = PARAMETRISED[type(expr)]
+    lengths, operands = split(expr)
+    counts = [builder.nodes.number(Integer(n)) for n in lengths]
+    return builder.nodes.add(gate, (*counts, *builder.values(operands)))
+
+
 def build_block(block: Any) -> Region:
     """Build the graph of a block."""
     nodes = Nodes()
@@ -309,6 +318,12 @@ def _derivative_of_unknown(expr: Expr) -> opaque.Unknown | None:
     return opaque.Unknown(inner.func, tuple(int(counts.get(a, 0)) for a in args))
 
 
+PARAMETRISED = {
+    sympy.hyper: (special.HYPER, special.split_hyper),
+    sympy.meijerg: (special.MEIJERG, special.split_meijerg),
+}
+
+
 def _piecewise_parts(expr: Basic) -> list[Basic]:
     return [p for branch in expr.args for p in branch.args]
 
@@ -323,6 +338,8 @@ PARTS: dict[type, Callable[[Any], Sequence[Basic]]] = {
     ExprCondPair: lambda e: e.args,
     Call: lambda e: e.args[2:],
     Scan: lambda e: e.args[3:],
+    sympy.hyper: lambda e: special.split_hyper(e)[1],
+    sympy.meijerg: lambda e: special.split_meijerg(e)[1],
     sympy.Symbol: lambda e: (),
     sympy.Dummy: lambda e: (),
     Integer: lambda e: (),
@@ -337,6 +354,8 @@ COMBINE: dict[type, Callable[[Builder, Any], int]] = {
     sympy.Piecewise: combine_piecewise,
     Call: combine_call,
     Scan: combine_scan,
+    sympy.hyper: combine_parametrised,
+    sympy.meijerg: combine_parametrised,
     sympy.Symbol: combine_leaf,
     sympy.Dummy: combine_leaf,
     Integer: combine_leaf,

@@ -16,7 +16,7 @@ from symgrad.dag.nodes import ADD, CONSTANT, DIV, MUL, NEG, POW, SQRT, SUB, VARI
 from symgrad.dag.regions import Region
 from symgrad.expr import literal
 from symgrad.expr.region import Block, Call, Scan
-from symgrad.rules import opaque, routing
+from symgrad.rules import opaque, routing, special
 from symgrad.rules.gate import Gate
 
 Write = Callable[..., Any]
@@ -30,6 +30,8 @@ LITERAL: dict[Gate, Write] = {
     POW: literal.power,
     SQRT: lambda x: literal.power(x, S.Half),
     routing.WHERE: literal.where,
+    special.HYPER: special.hyper_of,
+    special.MEIJERG: special.meijerg_of,
 }
 CANONICAL: dict[Gate, Write] = {
     ADD: lambda x, y: x + y,
@@ -40,6 +42,8 @@ CANONICAL: dict[Gate, Write] = {
     POW: lambda x, y: x**y,
     SQRT: sympy.sqrt,
     routing.WHERE: lambda c, x, y: sympy.Piecewise((x, c), (y, True)),
+    special.HYPER: special.hyper_of,
+    special.MEIJERG: special.meijerg_of,
 }
 
 

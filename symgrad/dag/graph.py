@@ -17,6 +17,7 @@ from sympy import Basic, Expr, S, Symbol
 from symgrad.dag.build import Builder
 from symgrad.dag.express import Canonical
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes, reachable
+from symgrad.dag.saved import load, save
 from symgrad.dag.template import TEMPLATES
 from symgrad.dag.validate import validate
 from symgrad.errors import UnknownNameError, UnsupportedError
@@ -157,6 +158,33 @@ class Graph:
         validate(self.nodes, self.outputs, self.names)
         return self
 
+    def to_json(self) -> str:
+        """Return the graph as JSON, with a schema version; `from_json` gives it back.
+
+        Raises
+        ------
+        GraphError
+            If a node carries what files do not know.
+
+        Examples
+        --------
+        >>> saved = graph("q = x + y; f = q*z").to_json()
+        >>> Graph.from_json(saved).to_json() == saved
+        True
+        """
+        return save(self.nodes, self.outputs, self.names)
+
+    @classmethod
+    def from_json(cls, text: str) -> Graph:
+        """Return a saved graph; nothing in the text is evaluated.
+
+        Raises
+        ------
+        GraphError
+            If the text is no saved graph, of another version, or holds an unknown gate.
+        """
+        return cls(*load(text))
+
     def partial(self, node: int, position: int, *, kinks: str = "min_norm") -> Expr:
         """Return ∂node/∂operand in the names of the neighbouring nodes.
 
@@ -198,7 +226,8 @@ class Graph:
             view.add_node(node, **known)
             for position, operand in enumerate(self.nodes.args[node]):
                 view.add_edge(operand, node, key=position, partial=self._edge(node, position))
-        return nx.freeze(view)
+        nx.freeze(view)
+        return view
 
     def _edge(self, node: int, position: int) -> Expr | None:
         try:

@@ -105,7 +105,8 @@ class Nodes:
 
     def exact(self, node: int) -> Rational | None:
         """Return the exact rational value of a constant leaf or a short constant expression."""
-        stack, seen = [node], []
+        stack = [node]
+        seen: list[int] = []
         while stack:
             top = stack.pop()
             if not self.constant[top] or len(seen) > 64:

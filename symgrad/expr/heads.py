@@ -135,7 +135,7 @@ class Indicator(OwnHead):
 
 def indicator(x: Expr, y: Expr, tie: Expr) -> Expr:
     """Return the unevaluated `Indicator`."""
-    return literal.apply(Indicator, x, y, tie)  # type: ignore[no-any-return]
+    return literal.apply(Indicator, x, y, tie)
 
 
 class _Extremum(OwnHead):
@@ -148,12 +148,12 @@ class _Extremum(OwnHead):
     @classmethod
     def eval(cls, *args: Expr) -> Expr | None:
         if args and all(a.is_Number for a in args):
-            return cls.plain(*args)  # type: ignore[no-any-return]
+            return cls.plain(*args)
         return None
 
     @classmethod
     def definition(cls, *args: Expr) -> Expr:
-        return cls.plain(*args)  # type: ignore[no-any-return]
+        return cls.plain(*args)
 
     def partial(self, index: int) -> Expr:
         live = [not a.is_number for a in self.args]
@@ -313,7 +313,7 @@ class leaky_relu(_Sloped):  # noqa: N801
     def partial(self, index: int) -> Expr:
         x = self.args[0]
         if index == 1:
-            return literal.apply(Minimum, x, S.Zero)  # type: ignore[no-any-return]
+            return literal.apply(Minimum, x, S.Zero)
         return self.alpha + (1 - self.alpha) * indicator(x, S.Zero, S.Zero)
 
 

@@ -41,7 +41,7 @@ def tie(kinks: str, *, first: bool, share: Expr = S.Zero) -> Expr:
 def abs_partial(x: Expr, kinks: str, indicator: Ternary) -> Expr:
     """Return d|x|/dx; 0 at the kink under `min_norm`."""
     if kinks == "min_norm":
-        return literal.apply(sign, x)  # type: ignore[no-any-return]
+        return literal.apply(sign, x)
     above = indicator(x, S.Zero, tie(kinks, first=True))
     return literal.sub(above, indicator(S.Zero, x, tie(kinks, first=False)))
 
@@ -55,7 +55,7 @@ def step_partial(x: Expr, jump: Expr, kinks: str) -> Expr:
 
 def floor_of(x: Expr) -> Expr:
     """Return the unevaluated floor of `x`."""
-    return literal.apply(floor, x)  # type: ignore[no-any-return]
+    return literal.apply(floor, x)
 
 
 def extremum_partial(

@@ -12,8 +12,9 @@ rebuilding one gives the plain node, so a mark can be lost but never be wrong.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import sympy
 from sympy import Add, Basic, Expr, Function, Mul, Pow, S
@@ -99,13 +100,13 @@ def apply(head: type[Basic], *args: Basic) -> Any:
     """Return `head(*args)` without evaluation; `head` is any SymPy class of fixed layout."""
     node: Any = Basic.__new__(head, *args)
     if issubclass(head, Function):
-        node.nargs = _nargs(head)
+        node.nargs = _nargs(cast("Hashable", head))
     return _settle(node)
 
 
 @lru_cache(maxsize=4096)
-def _nargs(head: Any) -> Any:
-    return head.nargs
+def _nargs(head: Hashable) -> Any:
+    return getattr(head, "nargs")  # noqa: B009 - SymPy classes are untyped
 
 
 def where(condition: Basic, chosen: Expr, other: Expr) -> Expr:
@@ -116,4 +117,4 @@ def where(condition: Basic, chosen: Expr, other: Expr) -> Expr:
 def piecewise(branches: list[tuple[Expr, Basic]]) -> Expr:
     """Return a `Piecewise` of `(value, condition)` pairs, unevaluated."""
     pairs = [apply(sympy.functions.elementary.piecewise.ExprCondPair, *b) for b in branches]
-    return apply(sympy.Piecewise, *pairs)  # type: ignore[no-any-return]
+    return apply(sympy.Piecewise, *pairs)

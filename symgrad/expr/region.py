@@ -77,12 +77,12 @@ class Call(OwnHead):
     def definition(cls, *args: Any) -> Expr:
         block, index, *operands = args
         pairs = dict(zip(block.inputs, operands, strict=True))
-        return block.outputs[int(index)].xreplace(pairs)  # type: ignore[no-any-return]
+        return block.outputs[int(index)].xreplace(pairs)
 
     def fdiff(self, argindex: int = 1) -> Expr:
         block, index, *operands = self.args
         inner = block.outputs[int(index)].diff(block.inputs[argindex - 3])
-        return inner.xreplace(dict(zip(block.inputs, operands, strict=True)))  # type: ignore[no-any-return]
+        return inner.xreplace(dict(zip(block.inputs, operands, strict=True)))
 
     def _eval_derivative(self, s: Expr) -> Expr:
         terms = [self.fdiff(i + 3) * a.diff(s) for i, a in enumerate(self.args[2:])]
@@ -105,10 +105,10 @@ class Scan(OwnHead):
         for _ in range(int(length)):
             pairs = dict(zip(block.inputs, [*carries, *params], strict=True))
             carries = [out.xreplace(pairs) for out in block.outputs]
-        return carries[int(index)]  # type: ignore[no-any-return]
+        return carries[int(index)]
 
     def _eval_derivative(self, s: Expr) -> Expr:
-        return self.definition(*self.args).diff(s)  # type: ignore[no-any-return]
+        return self.definition(*self.args).diff(s)
 
     def _sympystr(self, printer: Any) -> str:
         block, index, length, *operands = self.args

@@ -171,7 +171,42 @@ KERNELS: dict[str, Kernel] = {
     "sinc": mp.sinc,
 }
 PLAIN = frozenset(
-    ["expm1", "sin", "cos", "tan", "cot", "sec", "csc", "asin", "acos", "atan", "acot", "asec", "acsc", "sinh", "cosh", "tanh", "coth", "sech", "csch", "asinh", "acosh", "atanh", "acoth", "asech", "acsch", "hypot", "sign", "floor", "erf", "erfc", "erfi", "gamma", "loggamma", "zeta"]
+    [
+        "expm1",
+        "sin",
+        "cos",
+        "tan",
+        "cot",
+        "sec",
+        "csc",
+        "asin",
+        "acos",
+        "atan",
+        "acot",
+        "asec",
+        "acsc",
+        "sinh",
+        "cosh",
+        "tanh",
+        "coth",
+        "sech",
+        "csch",
+        "asinh",
+        "acosh",
+        "atanh",
+        "acoth",
+        "asech",
+        "acsch",
+        "hypot",
+        "sign",
+        "floor",
+        "erf",
+        "erfc",
+        "erfi",
+        "gamma",
+        "loggamma",
+        "zeta",
+    ]
 )
 
 

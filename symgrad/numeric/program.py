@@ -44,11 +44,12 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """An inner program: one output of a block after `length` steps (1 for a call)."""
+    """An inner program: one output of a block, once or (rolled) after `length` steps."""
 
     body: Program
     output: int
     length: int
+    rolled: bool
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ def lower(graph: Graph, args: Sequence[Expr] | None = None) -> Program:
 def _lower(nodes: Nodes, outputs: Sequence[int], inputs: tuple[Expr, ...]) -> Program:
     slots: dict[int, int] = {}
     position = {symbol: i for i, symbol in enumerate(inputs)}
-    constants, operations = [], []
+    constants: list[Any] = []
+    operations: list[int] = []
     for node, gate in enumerate(nodes.gates):
         if gate is VARIABLE:
             slots[node] = position[nodes.payloads[node]]
@@ -141,7 +143,8 @@ def _last_reads(
     nodes: Nodes, operations: Sequence[int], slots: dict[int, int], kept: set[int]
 ) -> dict[int, list[int]]:
     """Map each operation to the slots that it is the last to read."""
-    seen, dead = set(kept), {}
+    seen = set(kept)
+    dead: dict[int, list[int]] = {}
     for node in reversed(operations):
         for operand in nodes.args[node]:
             slot = slots[operand]
@@ -154,18 +157,18 @@ def _last_reads(
 def _payload(gate: Gate, payload: Any) -> Any:
     if gate is opaque.CALL:
         region, output = payload
-        return Loop(lower_region(region), output, 1)
+        return Loop(lower_region(region), output, 1, rolled=False)
     if gate is opaque.SCAN:
         region, output, length = payload
-        return Loop(lower_region(region), output, length)
+        return Loop(lower_region(region), output, length, rolled=True)
     return payload
 
 
 def lower_region(region: Region) -> Program:
     """Return the program of a region; made once and kept by the region."""
-    found = region.derived.get("program")
+    found: Program | None = region.derived.get("program")
     if found is None:
         inputs = tuple(region.nodes.payloads[i] for i in region.inputs)
         nodes, outputs, _ = compact(region.nodes, region.outputs)
         found = region.derived.setdefault("program", _lower(nodes, outputs, inputs))
-    return found  # type: ignore[no-any-return]
+    return found

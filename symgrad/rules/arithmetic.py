@@ -19,7 +19,7 @@ def power_partial(site: Site) -> Expr:
     """Return the partial of `x**y`; a known constant exponent gives the short forms."""
     base, exponent = site.operands
     if site.index == 1:
-        return literal.apply(heads.xlogy, site.out, base)  # type: ignore[no-any-return]
+        return literal.apply(heads.xlogy, site.out, base)
     known = site.constants[1]
     if isinstance(known, sympy.Rational):
         return constant_power_partial(base, known, site.out)

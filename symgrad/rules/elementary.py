@@ -24,7 +24,17 @@ EXPONENTIAL = (
     Gate("exp2", heads.exp2, ("log(2)*out",), (1, 1), (REAL,), reason=OUTPUT),
     Gate("cbrt", heads.cbrt, ("1/(3*out**2)",), (1, 1), (POSITIVE,), reason=OUTPUT),
     Gate("xlogy", heads.xlogy, ("log(y)", "x/y"), (2, 2), (POSITIVE, POSITIVE)),
-    Gate("LambertW", sympy.LambertW, None, (1, 1), (POSITIVE,), source="DLMF 4.13.4"),
+    Gate(
+        "LambertW",
+        sympy.LambertW,
+        ("exp(-out)/(1 + out)", None),
+        (1, 2),
+        (POSITIVE, (0.0, 0.0)),
+        integers=(1,),
+        unknown=(1,),
+        reason="SymPy divides by x, which is 0/0 at x = 0",
+        source="DLMF 4.13.4",
+    ),
 )
 
 CIRCULAR = (
@@ -56,7 +66,15 @@ CIRCULAR = (
         reason=SHORT,
         source="with x = csc(t), dx/dt = -csc(t)**2*cos(t)",
     ),
-    Gate("sinc", sympy.sinc, None, (1, 1), ((0.3, 2.5),)),
+    Gate(
+        "sinc",
+        sympy.sinc,
+        ("-jn(1, x)",),
+        (1, 1),
+        (REAL,),
+        reason="SymPy's choice at x = 0 gives the second derivative 0 there; it is -1/3",
+        source="DLMF 10.49.3 and 10.51.1",
+    ),
     Gate(
         "atan2",
         sympy.atan2,

@@ -77,6 +77,12 @@ class Gate:
         Fewest and most operands; None for any number.
     domain : tuple of (float, float)
         One interval an operand from which tests draw points; the last one repeats.
+    integers : tuple of int
+        Operands that are meant to be integers, counted from 0: orders and degrees.
+    unknown : tuple of int
+        Operands by which no partial is known in closed form; differentiating by one is refused.
+    complex_valued : bool
+        Whether the value is complex at real operands; under real analysis that is nan.
     role : str
         What the gate does with an upstream gradient.
     analytic : bool
@@ -100,6 +106,9 @@ class Gate:
     partials: tuple[str | None, ...] | Rule | None = None
     arity: tuple[int, int | None] = (1, 1)
     domain: tuple[Interval, ...] = ()
+    integers: tuple[int, ...] = ()
+    unknown: tuple[int, ...] = ()
+    complex_valued: bool = False
     role: Role = ""
     analytic: bool = True
     sited: bool = False

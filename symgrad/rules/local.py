@@ -20,6 +20,7 @@ from symgrad.rules.gate import Gate, Site
 NAMES = ("x", "y", "z", "w")
 OUT = Dummy("out", real=True)
 UNRESOLVED = (Derivative, Subs, DiracDelta)
+UNDERIVED = (ArgumentIndexError, NotImplementedError, TypeError, AttributeError, ValueError)
 
 
 @lru_cache(maxsize=256)
@@ -50,6 +51,8 @@ def partial(gate: Gate, site: Site) -> Expr:
     UnknownPartialError
         If neither the table nor SymPy knows it.
     """
+    if site.index in gate.unknown:
+        raise _refusal(gate, site, "it has no closed form in functions that SymPy names")
     if callable(gate.partials):
         return _resolved(gate, site, gate.partials(site))
     written = gate.partials[site.index] if gate.partials else None
@@ -63,15 +66,17 @@ def derive(gate: Gate, site: Site) -> Expr:
     try:
         value = gate.head(*site.operands)
         found = value.diff(site.operands[site.index])
-    except (ArgumentIndexError, NotImplementedError, TypeError, AttributeError) as error:
+    except UNDERIVED as error:
         raise _refusal(gate, site, f"SymPy says `{error}`") from error
+    if isinstance(value, gate.head):
+        found = found.xreplace({value: site.out})
     return _resolved(gate, site, found)
 
 
 def _resolved(gate: Gate, site: Site, found: Any) -> Expr:
     if found.has(*UNRESOLVED) or found in (S.ComplexInfinity, S.NaN):
         raise _refusal(gate, site, f"SymPy leaves `{sympy.sstr(found)[:80]}`")
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _refusal(gate: Gate, site: Site, found: str) -> UnknownPartialError:

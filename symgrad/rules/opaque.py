@@ -34,7 +34,7 @@ class Unknown:
     def expression(self, args: tuple[Expr, ...]) -> Expr:
         """Return the SymPy form: `f(x)`, `Derivative(f(x), x)`, or a `Subs` of it."""
         if not any(self.orders):
-            return self.function(*args)  # type: ignore[no-any-return]
+            return self.function(*args)
         plain = len(set(args)) == len(args) and all(a.is_Symbol for a in args)
         names = args if plain else tuple(sympy.Dummy(f"xi{i + 1}") for i in range(len(args)))
         pairs = [(n, k) for n, k in zip(names, self.orders, strict=True) if k]

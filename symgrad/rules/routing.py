@@ -62,10 +62,18 @@ def slope_partial(site: Site) -> Expr:
     """Return the partials of the leaky rectifier by its argument and by its slope."""
     x = site.operands[0]
     if site.index == 1:
-        return literal.apply(heads.Minimum, x, S.Zero)  # type: ignore[no-any-return]
+        return literal.apply(heads.Minimum, x, S.Zero)
     alpha = site.operands[1] if len(site.operands) == 2 else heads.leaky_relu.default
     step = heads.indicator(x, S.Zero, kinks.tie(site.kinks, first=True))
     return literal.add(alpha, literal.mul(literal.sub(S.One, alpha), step))
+
+
+def branch_partial(site: Site) -> Expr:
+    """Return 1 for the branch that the condition chooses, 0 for the other."""
+    if site.index == 0:
+        return S.Zero
+    chosen, other = (S.One, S.Zero) if site.index == 1 else (S.Zero, S.One)
+    return literal.where(site.operands[0], chosen, other)
 
 
 def relation(name: str, head: object) -> Gate:
@@ -118,7 +126,7 @@ ABS = Gate(
 WHERE = Gate(
     "where",
     None,
-    ("0", "where(x, 1, 0)", "where(x, 0, 1)"),
+    branch_partial,
     (3, 3),
     (REAL, REAL, REAL),
     role="routes",

@@ -13,7 +13,18 @@ import sympy
 from sympy import Function
 
 from symgrad.errors import UnsupportedError
-from symgrad.rules import activation, arithmetic, elementary, opaque, routing, special
+from symgrad.rules import (
+    activation,
+    arithmetic,
+    bessel,
+    discontinuous,
+    elementary,
+    gammas,
+    opaque,
+    polynomials,
+    routing,
+    special,
+)
 from symgrad.rules.gate import Gate
 
 
@@ -80,7 +91,11 @@ GATES = GateTable(
         *elementary.ROWS,
         *routing.ROWS,
         *activation.ROWS,
+        *discontinuous.ROWS,
+        *gammas.ROWS,
         *special.ROWS,
+        *bessel.ROWS,
+        *polynomials.ROWS,
         *opaque.ROWS,
     )
 )

@@ -1,0 +1,247 @@
+"""Graphs as JSON, and back: a schema version, terms, regions, nodes, outputs and names.
+
+Loading evaluates nothing, looks nothing up by a name from the file but listed heads and registered
+gates, and ends in `validate`. A loaded graph is saved to the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from sympy import Basic, Function
+
+from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes
+from symgrad.dag.regions import Region, nested
+from symgrad.dag.saved_heads import HEADS
+from symgrad.dag.saved_read import TermReader
+from symgrad.dag.saved_write import TermWriter
+from symgrad.dag.validate import validate
+from symgrad.errors import GraphError, hint
+from symgrad.rules import opaque
+from symgrad.rules.gate import Gate
+from symgrad.rules.table import GATES
+
+FORMAT, VERSION = "symgrad.graph", 1
+KEYS = ("format", "version", "terms", "regions", "nodes", "outputs", "names")
+REGION_KEYS = ("name", "inputs", "outputs", "nodes")
+
+Parts = tuple[Nodes, list[int], dict[str, int]]
+
+
+# --- saving ---
+
+
+def save(nodes: Nodes, outputs: Sequence[int], names: Mapping[str, int]) -> str:
+    """Return a graph as JSON, one node a line.
+
+    Raises
+    ------
+    GraphError
+        If a node carries what files do not know, or its gate is not in the table.
+    """
+    writer = _Writer()
+    regions = [writer.region(region) for region in nested(nodes)]
+    rows = writer.nodes(nodes)
+    parts = {
+        "format": _dump(FORMAT),
+        "version": _dump(VERSION),
+        "terms": _lines(writer.terms.rows),
+        "regions": _lines(regions),
+        "nodes": _lines(rows),
+        "outputs": _dump(list(outputs)),
+        "names": _lines([[name, node] for name, node in names.items()]),
+    }
+    return "{\n" + ",\n".join(f'"{key}": {value}' for key, value in parts.items()) + "\n}\n"
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _lines(rows: Sequence[Any]) -> str:
+    return "[\n" + ",\n".join(map(_dump, rows)) + "\n]" if rows else "[]"
+
+
+class _Writer:
+    """Number terms and regions while tables are written."""
+
+    def __init__(self) -> None:
+        self.terms = TermWriter()
+        self._regions: dict[int, int] = {}
+
+    def region(self, region: Region) -> dict[str, Any]:
+        """Return a region whose inner regions are written."""
+        rows = self.nodes(region.nodes)
+        self._regions[id(region)] = len(self._regions)
+        values = (region.name, list(region.inputs), list(region.outputs), rows)
+        return dict(zip(REGION_KEYS, values, strict=True))
+
+    def nodes(self, nodes: Nodes) -> list[list[Any]]:
+        """Return the rows of a table: gate, operands, and what the node carries."""
+        rows: list[list[Any]] = []
+        for gate, args, payload in zip(nodes.gates, nodes.args, nodes.payloads, strict=True):
+            if GATES.named(gate.name) is not gate:
+                raise GraphError(f"the gate `{gate.name}` is not in the table; register it first")
+            row: list[Any] = [gate.name, list(args)]
+            rows.append(row if payload is None else [*row, self._payload(gate, payload)])
+        return rows
+
+    def _payload(self, gate: Gate, payload: Any) -> Any:
+        if gate is CONSTANT or gate is VARIABLE:
+            return self.terms.add(payload)
+        if gate is opaque.WHOLE:
+            return [self.terms.add(payload.expr), *map(self.terms.add, payload.symbols)]
+        if gate is opaque.UNKNOWN:
+            return [self.terms.add(payload.function), *payload.orders]
+        region, *rest = payload
+        return [self._regions[id(region)], *rest]
+
+
+# --- loading ---
+
+
+def load(text: str) -> Parts:
+    """Return the nodes, outputs and names of a saved graph.
+
+    Raises
+    ------
+    GraphError
+        If the text is no saved graph, of another version, malformed, or holds an unknown gate.
+    """
+    document = _document(text)
+    try:
+        return _loaded(document)
+    except GraphError:
+        raise
+    except Exception as error:  # SymPy refuses malformed arguments by errors of any kind
+        raise GraphError(f"the saved graph is malformed: {error!s:.200}") from error
+
+
+def _document(text: str) -> dict[str, Any]:
+    if not isinstance(text, str):
+        raise GraphError(f"a saved graph is text, not {type(text).__name__}")
+    try:
+        found = json.loads(text, parse_float=_no_float, parse_constant=_no_float)
+    except GraphError:
+        raise
+    except RecursionError:
+        raise GraphError("the text is nested too deep for a saved graph") from None
+    except ValueError as error:
+        raise GraphError(f"the text is no JSON: {error!s:.200}") from error
+    _check_keys(found, KEYS, "a saved graph")
+    if found["format"] != FORMAT or type(found["version"]) is not int:
+        raise GraphError(f"the format is {found['format']!r:.80}, not `{FORMAT}`")
+    if found["version"] != VERSION:
+        raise GraphError(
+            f"the graph was saved in version {found['version']!r:.80} of the format; "
+            f"this symgrad reads version {VERSION}"
+        )
+    return found
+
+
+def _no_float(text: str) -> NoReturn:
+    raise GraphError(f"`{text:.80}` stands in the text; a saved graph holds integers alone")
+
+
+def _check_keys(found: Any, keys: Sequence[str], what: str) -> None:
+    if not isinstance(found, dict) or found.keys() != set(keys):
+        held = ", ".join(map(str, found))[:200] if isinstance(found, dict) else f"{found!r:.80}"
+        raise GraphError(f"{what} has the keys {', '.join(keys)}; found {held or 'none'}")
+
+
+def _loaded(document: dict[str, Any]) -> Parts:
+    reader = _Reader(_list(document["terms"], "terms"))
+    for saved in _list(document["regions"], "regions"):
+        reader.region(saved)
+    nodes = reader.nodes(document["nodes"], "")
+    names: dict[str, int] = {}
+    for name, node in _list(document["names"], "names"):
+        if names.setdefault(name, node) != node:
+            raise GraphError(f"the name `{name}` stands for two nodes")
+    outputs = _list(document["outputs"], "outputs")
+    validate(nodes, outputs, names)
+    return nodes, outputs, names
+
+
+def _list(value: Any, what: str) -> list[Any]:
+    if type(value) is not list:
+        raise GraphError(f"`{what}` is a list, not {value!r:.80}")
+    return value
+
+
+class _Reader:
+    """Make tables and regions of rows; the terms are made first."""
+
+    def __init__(self, rows: list[Any]) -> None:
+        reader = TermReader()
+        for row in rows:
+            reader.add(row)
+        self._terms = reader.terms
+        self._regions: list[Region] = []
+
+    def region(self, saved: Any) -> None:
+        """Make a region whose inner regions are made."""
+        _check_keys(saved, REGION_KEYS, "a region")
+        name, inputs, outputs, rows = (saved[key] for key in REGION_KEYS)
+        if type(name) is not str:
+            raise GraphError(f"{name!r:.80} is no name of a region")
+        nodes = self.nodes(rows, f" of region `{name:.80}`")
+        ports = tuple(_list(inputs, "inputs")), tuple(_list(outputs, "outputs"))
+        self._regions.append(Region(name, nodes, *ports))
+
+    def nodes(self, rows: Any, where: str) -> Nodes:
+        """Make a table."""
+        nodes = Nodes()
+        for number, row in enumerate(_list(rows, "nodes")):
+            if type(row) is not list or not 2 <= len(row) <= 3:
+                raise GraphError(f"node {number}{where} is {row!r:.80}; a row is gate and operands")
+            gate = gate_named(row[0])
+            args = tuple(_list(row[1], "operands"))
+            if any(type(a) is not int or not 0 <= a < number for a in args):
+                found = f"node {number} (`{gate.name}`){where} has operands {row[1]!r:.80}"
+                raise GraphError(f"{found}; operands are earlier nodes")
+            payload = self._payload(gate, row[2]) if len(row) == 3 else None
+            if nodes.add(gate, args, payload) != number:
+                raise GraphError(f"node {number} (`{gate.name}`){where} is there twice; keep one")
+        return nodes
+
+    def _payload(self, gate: Gate, saved: Any) -> Any:
+        if gate is CONSTANT or gate is VARIABLE:
+            return self._term(saved)
+        first, *rest = _list(saved, "payload")
+        if gate is opaque.WHOLE:
+            return self._whole(self._term(first), tuple(map(self._term, rest)))
+        if gate is opaque.UNKNOWN:
+            return opaque.Unknown(self._term(first), tuple(rest))
+        if gate not in (opaque.CALL, opaque.SCAN):
+            raise GraphError(f"a node of gate `{gate.name}` carries nothing, not {saved!r:.80}")
+        if type(first) is not int or not 0 <= first < len(self._regions):
+            raise GraphError(f"region {first!r:.80} is not there; regions inside come first")
+        return (self._regions[first], *rest)
+
+    def _whole(self, expr: Any, symbols: tuple[Any, ...]) -> Any:
+        if not isinstance(expr, Basic) or not expr.free_symbols <= set(symbols):
+            raise GraphError(f"`{expr!s:.80}` is carried whole, but not all of its symbols are")
+        return opaque.Whole(expr, symbols)
+
+    def _term(self, number: Any) -> Any:
+        if type(number) is not int or not 0 <= number < len(self._terms):
+            raise GraphError(f"term {number!r:.80} is not there; terms are 0 to {len(self._terms)}")
+        return self._terms[number]
+
+
+def gate_named(name: Any) -> Gate:
+    """Return the gate of a name: a row of the table, or a SymPy function that has none yet."""
+    found = GATES.named(name) if type(name) is str else None
+    if found is None and type(name) is str:
+        head = HEADS.get(name)
+        met = GATES.of_head(head) if head is not None and issubclass(head, Function) else None
+        found = met if met is not None and met.name == name else None
+    if found is None:
+        near = hint(name, [g.name for g in GATES]) if type(name) is str else ""
+        raise GraphError(
+            f"the gate {name!r:.80} is not known{near} Register it with `sg.gate` before loading."
+        )
+    return found

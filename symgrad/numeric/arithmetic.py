@@ -1,0 +1,141 @@
+"""The two arithmetics in which values and gradients are computed: NumPy's and mpmath's.
+
+Each is an algebra for the walks of `calculus` and a set of kernels for programs.
+"""
+
+from __future__ import annotations
+
+import cmath
+import math
+from functools import lru_cache
+from typing import Any
+
+import mpmath as mp
+import numpy as np
+import sympy
+from sympy import S
+
+from symgrad.dag.graph import Graph
+from symgrad.numeric import kernels, precise
+from symgrad.numeric.backend import Machine
+from symgrad.numeric.program import Program, lower_region
+from symgrad.rules import opaque
+from symgrad.rules.gate import Gate
+
+
+@lru_cache(maxsize=4096)
+def float_of(value: Any) -> Any:
+    """Return a SymPy number as a float (complex where it must be), correctly rounded."""
+    if value is S.true or value is S.false:
+        return bool(value)
+    if isinstance(value, sympy.Rational) and value is not S.NaN:
+        try:
+            return int(value.p) / int(value.q)
+        except OverflowError:
+            return math.copysign(math.inf, int(value.p))
+    z = complex(value)
+    return z if z.imag != 0 or cmath.isnan(z) and z.imag != z.imag else z.real
+
+
+class Floats:
+    """float64 and complex128, elementwise on arrays.
+
+    Parameters
+    ----------
+    complex_values : bool
+        Whether some input is complex.
+    """
+
+    def __init__(self, *, complex_values: bool = False) -> None:
+        self.complex_values = complex_values
+        self._kernels: dict[Any, Any] = {}
+
+    def number(self, value: Any) -> Any:
+        """Return a SymPy number as a NumPy scalar."""
+        found = float_of(value)
+        return found if isinstance(found, bool) else np.asarray(found)[()]
+
+    def kernel(self, gate: Gate) -> Any:
+        """Return the NumPy function of a gate."""
+        found = self._kernels.get(gate)
+        if found is None:
+            found = kernels.kernel(gate, complex_values=self.complex_values)
+            self._kernels[gate] = found
+        return found
+
+    def whole(self, payload: opaque.Whole, args: tuple[Any, ...]) -> Any:
+        """Return a sum, product or integral, point by point."""
+
+        def scalar(*point: Any) -> Any:
+            with mp.workdps(20):
+                found = precise.whole(payload, tuple(mp.mpmathify(p) for p in point))
+            return complex(found) if isinstance(found, mp.mpc) else float(found)
+
+        if all(np.ndim(a) == 0 for a in args):
+            return np.asarray(scalar(*args))[()]
+        return np.vectorize(scalar)(*args)
+
+    def apply(self, gate: Gate, args: tuple[Any, ...], payload: Any = None) -> Any:
+        """Return the value of a gate."""
+        return _apply(self, gate, args, payload)
+
+    def machine(self, program: Program) -> Machine:
+        """Return a program bound to these kernels."""
+        return Machine(program, self.kernel, self.number, self.whole)
+
+
+class Precise:
+    """mpmath numbers at the working precision."""
+
+    def __init__(self) -> None:
+        self._kernels: dict[Any, Any] = {}
+
+    def number(self, value: Any) -> Any:
+        """Return a SymPy number at the working precision."""
+        return precise.number(value)
+
+    def kernel(self, gate: Gate) -> Any:
+        """Return the mpmath function of a gate."""
+        return self._kernels.setdefault(gate, precise.kernel(gate))
+
+    def whole(self, payload: opaque.Whole, args: tuple[Any, ...]) -> Any:
+        """Return a sum, product or integral."""
+        return precise.whole(payload, args)
+
+    def apply(self, gate: Gate, args: tuple[Any, ...], payload: Any = None) -> Any:
+        """Return the value of a gate."""
+        return _apply(self, gate, args, payload)
+
+    def machine(self, program: Program) -> Machine:
+        """Return a program bound to these kernels."""
+        return Machine(program, self.kernel, self.number, self.whole)
+
+
+Arithmetic = Floats | Precise
+
+
+def _apply(arithmetic: Arithmetic, gate: Gate, args: tuple[Any, ...], payload: Any) -> Any:
+    if gate is opaque.WHOLE:
+        return arithmetic.whole(payload, args)
+    if gate is opaque.CALL or gate is opaque.SCAN:
+        region, output, *length = payload
+        body = arithmetic.machine(lower_region(region))
+        if gate is opaque.CALL:
+            return body(args)[output]
+        return body.iterate(args, length[0])[output]
+    return arithmetic.kernel(gate)(*args)
+
+
+def forward_values(graph: Graph, inputs: list[Any], arithmetic: Arithmetic) -> list[Any]:
+    """Return the value of every node of a graph."""
+    nodes = graph.nodes
+    values: list[Any] = []
+    given = iter(inputs)
+    for gate, args, payload in zip(nodes.gates, nodes.args, nodes.payloads, strict=True):
+        if gate.name == "var":
+            values.append(next(given))
+        elif gate.name == "const":
+            values.append(arithmetic.number(payload))
+        else:
+            values.append(arithmetic.apply(gate, tuple(values[a] for a in args), payload))
+    return values

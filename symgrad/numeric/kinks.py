@@ -1,0 +1,130 @@
+"""Where a run stands on a kink, or two evaluations lie on different sides of one.
+
+Every kinked gate has a winner: the index of the largest argument, the side of a step, the chosen
+branch. Two winners at once, or a change of winner, is a kink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from symgrad.dag.graph import Graph
+from symgrad.rules.gate import Gate
+
+Winner = Callable[..., Any]
+
+
+def _side(x: Any, *_: Any) -> Any:
+    return np.sign(x)
+
+
+def _argmax(*args: Any) -> Any:
+    return np.argmax(np.stack(np.broadcast_arrays(*args)), axis=0)
+
+
+def _argmin(*args: Any) -> Any:
+    return np.argmin(np.stack(np.broadcast_arrays(*args)), axis=0)
+
+
+WINNERS: dict[str, Winner] = {
+    "max": _argmax,
+    "min": _argmin,
+    "abs": _side,
+    "sign": _side,
+    "heaviside": _side,
+    "relu": _side,
+    "leaky_relu": _side,
+    "elu": _side,
+    "selu": _side,
+    "floor": lambda x: np.floor(x),
+    "ceiling": lambda x: np.ceil(x),
+    "mod": lambda x, y: np.floor(x / y),
+    "where": lambda c, *_: np.asarray(c, dtype=bool),
+    "indicator": lambda x, y, _: np.sign(x - y),
+}
+
+
+def _tied(*args: Any) -> Any:
+    stacked = np.stack(np.broadcast_arrays(*args))
+    return np.sum(stacked == stacked.max(axis=0), axis=0) > 1
+
+
+def _whole(x: Any) -> Any:
+    return np.asarray(x) == np.floor(x)
+
+
+TIES: dict[str, Winner] = {
+    "max": _tied,
+    "min": lambda *args: _tied(*(-np.asarray(a) for a in args)),
+    "abs": lambda x: np.asarray(x) == 0,
+    "sign": lambda x: np.asarray(x) == 0,
+    "heaviside": lambda x, *_: np.asarray(x) == 0,
+    "relu": lambda x: np.asarray(x) == 0,
+    "leaky_relu": lambda x, *_: np.asarray(x) == 0,
+    "elu": lambda x, *_: np.asarray(x) == 0,
+    "selu": lambda x: np.asarray(x) == 0,
+    "floor": _whole,
+    "ceiling": _whole,
+    "mod": lambda x, y: _whole(x / y),
+}
+RELATIONS = ("lt", "le", "gt", "ge", "eq", "ne")
+
+
+def met(graph: Graph, values: Sequence[Any]) -> list[int]:
+    """Return the nodes whose kink lies exactly at this point.
+
+    Parameters
+    ----------
+    graph : Graph
+        The graph that was run.
+    values : sequence
+        The value of each node.
+    """
+    found: list[int] = []
+    for node, gate in enumerate(graph.nodes.gates):
+        if graph.nodes.constant[node]:
+            continue
+        tied = TIES.get(gate.name)
+        if gate.name == "where":
+            tied, operands = _boundary(graph, node, values)
+        else:
+            operands = [values[a] for a in graph.nodes.args[node]]
+        if tied is not None and np.any(tied(*operands)):
+            found.append(node)
+    return found
+
+
+def _boundary(graph: Graph, node: int, values: Sequence[Any]) -> tuple[Winner | None, list[Any]]:
+    """A choice is on its kink where its comparison holds with equality."""
+    condition = graph.nodes.args[node][0]
+    if graph.nodes.gates[condition].name not in RELATIONS:
+        return None, []
+    return (lambda x, y: np.asarray(x) == y), [values[a] for a in graph.nodes.args[condition]]
+
+
+def crossed(graph: Graph, below: Sequence[Any], above: Sequence[Any]) -> Any:
+    """Return where some gate has different winners in two evaluations; shape of the batch.
+
+    Parameters
+    ----------
+    graph : Graph
+        The graph that was run twice.
+    below, above : sequence
+        The values of each node, arrays of one batch shape.
+    """
+    change: Any = np.zeros((), dtype=bool)
+    for node, gate in enumerate(graph.nodes.gates):
+        winner = _winner(gate)
+        if winner is None or graph.nodes.constant[node]:
+            continue
+        args = graph.nodes.args[node]
+        sides = [winner(*[values[a] for a in args]) for values in (below, above)]
+        change = change | (sides[0] != sides[1])
+    return change
+
+
+def _winner(gate: Gate) -> Winner | None:
+    return WINNERS.get(gate.name) if gate.kinked else None

@@ -1,0 +1,119 @@
+"""Numbers that users give, matched with the variables of a graph.
+
+`at` maps names or symbols to numbers or arrays; a list under the name of an indexed variable fills its
+elements. Integers become float64; complex values are passed on to holomorphic functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import sympy
+from sympy import Indexed
+
+from symgrad.dag.graph import Graph
+from symgrad.errors import MissingValueError, ShapeError, UnknownNameError, UnsupportedError, hint
+from symgrad.expr.symbols import label
+
+
+def as_value(value: Any, name: str) -> Any:
+    """Return a number or array as float64 or complex128.
+
+    Raises
+    ------
+    UnsupportedError
+        If it is no number.
+    """
+    if isinstance(value, sympy.Basic):
+        value = _from_sympy(value, name)
+    found = np.asarray(value)
+    if found.dtype.kind in "biu":
+        found = found.astype(np.float64)
+    if found.dtype.kind == "f":
+        return found.astype(np.float64, copy=False)[()]
+    if found.dtype.kind == "c":
+        return found.astype(np.complex128, copy=False)[()]
+    raise UnsupportedError(f"`{name}` needs a number or an array of numbers, not `{value!r}`")
+
+
+def _from_sympy(value: sympy.Basic, name: str) -> Any:
+    if not getattr(value, "is_number", False):
+        raise UnsupportedError(f"`{name}` needs a number, but `{value}` holds symbols")
+    z = complex(value)
+    return z.real if z.imag == 0 else z
+
+
+def given(graph: Graph, at: Mapping[Any, Any] | None) -> list[Any]:
+    """Return the raw value of each variable, in order of first appearance.
+
+    Parameters
+    ----------
+    graph : Graph
+        The graph whose variables need values.
+    at : mapping
+        Names or symbols to values; a sequence under the base name of `x[0], x[1], ...`.
+
+    Raises
+    ------
+    UnknownNameError
+        If `at` names something that the graph does not hold.
+    MissingValueError
+        If a variable has no value.
+    """
+    named: dict[Any, Any] = {}
+    for key, value in (at or {}).items():
+        for symbol, part in _assigned(graph, key, value):
+            named[symbol] = part
+    missing = [label(s) for s in graph.inputs if s not in named]
+    if missing:
+        shown = ", ".join(f"`{m}`" for m in missing[:8]) + (", ..." if len(missing) > 8 else "")
+        raise MissingValueError(
+            f"no value for {shown}; give one in `at`, as in at={{{missing[0]!r}: 1.0}}"
+        )
+    return [named[s] for s in graph.inputs]
+
+
+def _assigned(graph: Graph, key: Any, value: Any) -> list[tuple[Any, Any]]:
+    """Return the variables that one entry of `at` fills."""
+    elements = _elements(graph, key)
+    if elements:
+        found = np.asarray(value)
+        try:
+            return [(e, found[tuple(int(i) for i in e.indices)]) for e in elements]
+        except (IndexError, TypeError) as error:
+            raise ShapeError(
+                f"`{key}` has shape {found.shape}, but `{label(elements[-1])}` is asked for"
+            ) from error
+    if isinstance(key, str) and key in graph.names:
+        raise UnknownNameError(
+            f"`{key}` is computed by the formula; `at` gives values to variables only"
+        )
+    symbol = graph.key(key)
+    if graph.find(symbol) is None and isinstance(key, str):
+        raise UnknownNameError(f"`{key}` is no variable" + hint(key, map(label, graph.inputs)))
+    return [(symbol, value)]
+
+
+def _elements(graph: Graph, key: Any) -> list[Indexed]:
+    """Return the subscripted variables whose base is called `key`."""
+    name = str(key)
+    return [s for s in graph.inputs if isinstance(s, Indexed) and str(s.base.label) == name]
+
+
+def broadcast(values: list[Any], names: tuple[Any, ...]) -> tuple[int, ...]:
+    """Return the common shape of a batch.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not broadcast; the message holds all of them.
+    """
+    try:
+        return np.broadcast_shapes(*(np.shape(v) for v in values))
+    except ValueError as error:
+        shapes = ", ".join(
+            f"`{label(n)}` {np.shape(v)}" for n, v in zip(names, values, strict=True)
+        )
+        raise ShapeError(f"values must broadcast, but their shapes are {shapes}") from error

@@ -1,0 +1,1 @@
+"""Showing: tables, text and LaTeX of runs, checks and closed forms."""

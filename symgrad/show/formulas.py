@@ -1,0 +1,82 @@
+"""Formulas as lines of text or LaTeX: closed forms and let-forms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+import sympy
+from sympy import Expr, Symbol
+
+from symgrad.expr.printer import text
+
+
+def latex(expr: Any) -> str:
+    """Return the LaTeX of a formula, terms in the order in which they stand.
+
+    Parameters
+    ----------
+    expr : Expr
+        A closed form, or a line of a let-form; its depth must be moderate.
+
+    Examples
+    --------
+    >>> from sympy.abc import x
+    >>> latex(x**2)
+    'x^{2}'
+    """
+    return str(sympy.latex(expr, order="none"))
+
+
+def lines(pairs: Iterable[tuple[Any, Any]], style: str) -> list[str]:
+    """Return `name = formula` lines.
+
+    Parameters
+    ----------
+    pairs : iterable of (str or Symbol, Expr)
+        Left and right sides.
+    style : {"text", "latex"}
+        How formulas are written.
+    """
+    if style == "latex":
+        return [f"{_left(name)} = {latex(value)}" for name, value in pairs]
+    return [f"{name} = {text(value)}" for name, value in pairs]
+
+
+def _left(name: Any) -> str:
+    return latex(name) if isinstance(name, Expr) else str(name)
+
+
+def partial_name(output: str, variable: Any, style: str) -> str:
+    """Return `df/dx`, or its LaTeX.
+
+    Examples
+    --------
+    >>> partial_name("f", "x", "text")
+    'df/dx'
+    """
+    if style == "latex":
+        symbol = variable if isinstance(variable, Expr) else Symbol(str(variable))
+        return rf"\frac{{\partial {output}}}{{\partial {latex(symbol)}}}"
+    return f"d{output}/d{variable}"
+
+
+def derivative_name(output: str, variables: list[str], style: str) -> str:
+    """Return the name of a derivative of any order.
+
+    Examples
+    --------
+    >>> derivative_name("f", ["x", "x", "y"], "text")
+    'd3f/dx2dy'
+    """
+    powers = [(v, len(list(g))) for v, g in groupby(variables)] or [("", 1)]
+    order = sum(n for _, n in powers)
+    if style == "latex":
+        top = rf"\partial^{{{order}}}" if order > 1 else r"\partial"
+        below = " ".join(
+            rf"\partial {latex(Symbol(v))}" + (f"^{{{n}}}" if n > 1 else "") for v, n in powers
+        )
+        return rf"\frac{{{top} {output}}}{{{below}}}"
+    below = "".join(f"d{v}{n if n > 1 else ''}" for v, n in powers)
+    return f"d{order if order > 1 else ''}{output}/{below}"
