@@ -35,8 +35,12 @@ GAMMA = (
         integers=(0,),
         unknown=(0,),
     ),
-    Gate("lowergamma", sympy.lowergamma, None, (2, 2), ((0.4, 3.0), (0.2, 3.0)), source="DLMF 8.2.1"),
-    Gate("uppergamma", sympy.uppergamma, None, (2, 2), ((0.4, 3.0), (0.2, 3.0)), source="DLMF 8.2.2"),
+    Gate(
+        "lowergamma", sympy.lowergamma, None, (2, 2), ((0.4, 3.0), (0.2, 3.0)), source="DLMF 8.2.1"
+    ),
+    Gate(
+        "uppergamma", sympy.uppergamma, None, (2, 2), ((0.4, 3.0), (0.2, 3.0)), source="DLMF 8.2.2"
+    ),
     Gate(
         "beta",
         sympy.beta,

@@ -82,7 +82,7 @@ def _resolved(gate: Gate, site: Site, found: Any) -> Expr:
 def _refusal(gate: Gate, site: Site, found: str) -> UnknownPartialError:
     names = ", ".join(NAMES[: len(site.operands)]) or "..."
     return UnknownPartialError(
-        f"the partial of `{gate.name}({names})` by argument {site.index + 1} is not known: {found}. "
-        "Differentiate by another variable, hold this argument with `stop_gradient`, or give the "
-        "rule with `sg.gate`."
+        f"the partial of `{gate.name}({names})` by argument {site.index + 1} is not known: "
+        f"{found}. Differentiate by another variable, hold this argument with "
+        "`stop_gradient`, or give the rule with `sg.gate`."
     )

@@ -1,8 +1,8 @@
 """Gates whose node carries more than operands: what SymPy differentiates as a whole.
 
 `Sum`, `Product`, `Integral`, `Derivative` and `Subs` are one gate each with edges from their free
-symbols; an undefined function `f(x)` and its derivatives are one gate kind. `call` and `scan` own a graph; their
-rules live with the graphs, in `symgrad.dag.regions`.
+symbols; an undefined function `f(x)` and its derivatives are one gate kind. `call` and `scan` own a
+graph; their rules live with the graphs, in `symgrad.dag.regions`.
 """
 
 from __future__ import annotations

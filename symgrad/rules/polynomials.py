@@ -185,7 +185,7 @@ CLASSICAL = (
             of_operands(lambda n, a, x: -sympy.assoc_laguerre(n - 1, a + 1, x)),
         ),
         (DEGREE, PARAMETER, (0.2, 4.0)),
-        "DLMF 18.9.23; by the parameter: the generating function (1 - t)**(-a - 1)*exp(x*t/(t - 1))",
+        "DLMF 18.9.23; by a: the generating function (1 - t)**(-a - 1)*exp(x*t/(t - 1))",
         reason="SymPy's partial by the parameter divides by n - a instead of n - k",
     ),
     polynomial(

@@ -1,7 +1,7 @@
 """Gates of special functions: error functions, exponential and elliptic integrals, zeta functions.
 
-SymPy derives most partials. Written ones are those that SymPy lacks, or that are 0/0 at a point where
-the function is smooth.
+SymPy derives most partials. Written ones are those that SymPy lacks, or that are 0/0 at a point
+where the function is smooth.
 """
 
 from __future__ import annotations
@@ -175,12 +175,12 @@ def at_known(site: Site) -> list[Expr]:
 
 def hyper_partial(site: Site) -> Expr:
     """Differentiate pFq; SymPy knows the partial by the argument alone."""
-    return sympy.diff(hyper_of(*at_known(site)), site.operands[site.index])  # type: ignore[no-any-return]
+    return sympy.diff(hyper_of(*at_known(site)), site.operands[site.index])
 
 
 def meijerg_partial(site: Site) -> Expr:
     """Differentiate Meijer's G; SymPy knows the partial by some parameters."""
-    return sympy.diff(meijerg_of(*at_known(site)), site.operands[site.index])  # type: ignore[no-any-return]
+    return sympy.diff(meijerg_of(*at_known(site)), site.operands[site.index])
 
 
 HYPERGEOMETRIC = (
