@@ -130,25 +130,26 @@ def _document(text: str) -> dict[str, Any]:
         raise GraphError("the text is nested too deep for a saved graph") from None
     except ValueError as error:
         raise GraphError(f"the text is no JSON: {error!s:.200}") from error
-    _check_keys(found, KEYS, "a saved graph")
-    if found["format"] != FORMAT or type(found["version"]) is not int:
-        raise GraphError(f"the format is {found['format']!r:.80}, not `{FORMAT}`")
-    if found["version"] != VERSION:
+    document = _checked(found, KEYS, "a saved graph")
+    if document["format"] != FORMAT or type(document["version"]) is not int:
+        raise GraphError(f"the format is {document['format']!r:.80}, not `{FORMAT}`")
+    if document["version"] != VERSION:
         raise GraphError(
-            f"the graph was saved in version {found['version']!r:.80} of the format; "
+            f"the graph was saved in version {document['version']!r:.80} of the format; "
             f"this symgrad reads version {VERSION}"
         )
-    return found
+    return document
 
 
 def _no_float(text: str) -> NoReturn:
     raise GraphError(f"`{text:.80}` stands in the text; a saved graph holds integers alone")
 
 
-def _check_keys(found: Any, keys: Sequence[str], what: str) -> None:
+def _checked(found: Any, keys: Sequence[str], what: str) -> dict[str, Any]:
     if not isinstance(found, dict) or found.keys() != set(keys):
         held = ", ".join(map(str, found))[:200] if isinstance(found, dict) else f"{found!r:.80}"
         raise GraphError(f"{what} has the keys {', '.join(keys)}; found {held or 'none'}")
+    return found
 
 
 def _loaded(document: dict[str, Any]) -> Parts:
@@ -183,8 +184,8 @@ class _Reader:
 
     def region(self, saved: Any) -> None:
         """Make a region whose inner regions are made."""
-        _check_keys(saved, REGION_KEYS, "a region")
-        name, inputs, outputs, rows = (saved[key] for key in REGION_KEYS)
+        parts = _checked(saved, REGION_KEYS, "a region")
+        name, inputs, outputs, rows = (parts[key] for key in REGION_KEYS)
         if type(name) is not str:
             raise GraphError(f"{name!r:.80} is no name of a region")
         nodes = self.nodes(rows, f" of region `{name:.80}`")
@@ -241,7 +242,6 @@ def gate_named(name: Any) -> Gate:
         found = met if met is not None and met.name == name else None
     if found is None:
         near = hint(name, [g.name for g in GATES]) if type(name) is str else ""
-        raise GraphError(
-            f"the gate {name!r:.80} is not known{near} Register it with `sg.gate` before loading."
-        )
+        remedy = f"{near or '.'} Register it with `sg.gate` before loading."
+        raise GraphError(f"the gate {name!r:.80} is not known{remedy}")
     return found

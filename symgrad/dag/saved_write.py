@@ -95,12 +95,13 @@ def _spelled(term: Any, parts: list[int]) -> list[Any]:
 
 
 def _head_name(head: Any) -> str:
-    if HEADS.get(head.__name__) is head:
-        return str(head.__name__)
+    name = str(head.__name__)
+    if HEADS.get(name) is head:
+        return name
     gate = next((g for g in GATES if g.head is head), None)
     if gate is None:
         raise GraphError(
-            f"`{head.__name__}` ({head.__module__}) cannot be saved; "
+            f"`{name}` ({head.__module__}) cannot be saved; "
             "register it with `sg.gate`, or rewrite the expression without it"
         )
     return f"gate:{gate.name}"
