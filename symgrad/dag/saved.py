@@ -14,7 +14,7 @@ from sympy import Basic, Function
 
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes
 from symgrad.dag.regions import Region, nested
-from symgrad.dag.saved_heads import HEADS
+from symgrad.dag.saved_heads import HEADS, dump
 from symgrad.dag.saved_read import TermReader
 from symgrad.dag.saved_write import TermWriter
 from symgrad.dag.validate import validate
@@ -45,23 +45,19 @@ def save(nodes: Nodes, outputs: Sequence[int], names: Mapping[str, int]) -> str:
     regions = [writer.region(region) for region in nested(nodes)]
     rows = writer.nodes(nodes)
     parts = {
-        "format": _dump(FORMAT),
-        "version": _dump(VERSION),
-        "terms": _lines(writer.terms.rows),
-        "regions": _lines(regions),
-        "nodes": _lines(rows),
-        "outputs": _dump(list(outputs)),
-        "names": _lines([[name, node] for name, node in names.items()]),
+        "format": dump(FORMAT),
+        "version": dump(VERSION),
+        "terms": _lines(writer.terms.lines),
+        "regions": _lines(list(map(dump, regions))),
+        "nodes": _lines(list(map(dump, rows))),
+        "outputs": dump(list(outputs)),
+        "names": _lines([dump(pair) for pair in names.items()]),
     }
     return "{\n" + ",\n".join(f'"{key}": {value}' for key, value in parts.items()) + "\n}\n"
 
 
-def _dump(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
-
-
-def _lines(rows: Sequence[Any]) -> str:
-    return "[\n" + ",\n".join(map(_dump, rows)) + "\n]" if rows else "[]"
+def _lines(lines: Sequence[str]) -> str:
+    return "[\n" + ",\n".join(lines) + "\n]" if lines else "[]"
 
 
 class _Writer:

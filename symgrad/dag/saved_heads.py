@@ -5,6 +5,7 @@ Heads come from a list of classes, never from a look-up of a name that a file ho
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ DEEPEST = 300  # levels of one term: SymPy asks for free symbols by recursion
 LARGEST = 1_000_000  # nodes of one term written out as a tree
 SMALL = 2**53  # integers from here on are written in base 16, which is read in linear time
 FINEST = 2**20  # bits of a floating-point number
+
+dump = json.JSONEncoder(separators=(",", ":")).encode
 
 FACTS = frozenset(_assume_defined)
 CONSTANTS: dict[str, Any] = {

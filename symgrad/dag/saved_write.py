@@ -17,6 +17,7 @@ from symgrad.dag.saved_heads import (
     HEADS,
     NAMES_OF_CONSTANTS,
     Sizes,
+    dump,
     write_integer,
 )
 from symgrad.errors import GraphError
@@ -28,7 +29,7 @@ class TermWriter:
     """Number terms by rows; equal rows are one row, except that each `Dummy` has its own."""
 
     def __init__(self) -> None:
-        self.rows: list[list[Any]] = []
+        self.lines: list[str] = []
         self._sizes = Sizes()
         self._by_row: dict[Any, int] = {}
         self._by_id: dict[int, int] = {}
@@ -68,15 +69,12 @@ class TermWriter:
     def _row(self, term: Any) -> int:
         parts = [self._by_id[id(p)] for p in self._parts(term)]
         row = _spelled(term, parts)
-        key = term if type(term) is sympy.Dummy else _frozen(row)
+        line = dump(row)
+        key = term if type(term) is sympy.Dummy else line
         if key not in self._by_row:
             self._by_row[key] = self._sizes.add(parts)
-            self.rows.append(row)
+            self.lines.append(line)
         return self._by_row[key]
-
-
-def _frozen(row: Any) -> Any:
-    return tuple(map(_frozen, row)) if isinstance(row, list) else row
 
 
 def _spelled(term: Any, parts: list[int]) -> list[Any]:
