@@ -120,6 +120,8 @@ class Graph:
         UnknownNameError
             If a string names no node; the message has the nearest names.
         """
+        if isinstance(wanted, Basic) and wanted in self._positions:
+            return wanted
         if isinstance(wanted, str) and wanted in self.names:
             return wanted
         if (
@@ -241,13 +243,10 @@ def compact(
 ) -> tuple[Nodes, list[int], dict[str, int]]:
     """Drop what no output needs; keep order, hence topology."""
     mask = reachable(nodes, outputs)
-    kept = Nodes()
-    moved: dict[int, int] = {}
-    for node, wanted in enumerate(mask):
-        if wanted:
-            args = tuple(moved[a] for a in nodes.args[node])
-            moved[node] = kept.add(nodes.gates[node], args, nodes.payloads[node])
-    alive = {name: moved[n] for name, n in (names or {}).items() if n in moved}
+    if all(mask):
+        return nodes, list(outputs), dict(names or {})
+    kept, moved = nodes.kept(mask)
+    alive = {name: moved[n] for name, n in (names or {}).items() if mask[n]}
     return kept, [moved[o] for o in outputs], alive
 
 

@@ -8,6 +8,7 @@ edges takes thousands; the networkx view is made from here when it is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, compress
 from typing import Any
 
 from sympy import Expr, Integer, Rational, S, nan
@@ -59,7 +60,7 @@ class Nodes:
         self.args: list[tuple[int, ...]] = []
         self.payloads: list[Any] = []
         self.constant = bytearray()
-        self._index: dict[tuple[Gate, tuple[int, ...], Any], int] = {}
+        self._index: dict[tuple[Gate, tuple[int, ...], Any], int] | None = {}
 
     def __len__(self) -> int:
         return len(self.gates)
@@ -69,17 +70,37 @@ class Nodes:
         copy = Nodes()
         copy.gates, copy.args = self.gates[:], self.args[:]
         copy.payloads, copy.constant = self.payloads[:], self.constant[:]
-        copy._index = self._index.copy()
+        copy._index = None if self._index is None else self._index.copy()
         return copy
+
+    def _indexed(self) -> dict[tuple[Gate, tuple[int, ...], Any], int]:
+        """Return the index of a table that was made without one."""
+        keys = zip(self.gates, self.args, self.payloads, strict=True)
+        self._index = {key: node for node, key in enumerate(keys)}
+        return self._index
+
+    def kept(self, mask: bytearray) -> tuple[Nodes, list[int]]:
+        """Return a table of the marked nodes, and where each node went.
+
+        The marked nodes' operands must be marked too; order and interning are kept.
+        """
+        moved = list(accumulate(mask, initial=0))
+        copy = Nodes()
+        copy.gates = list(compress(self.gates, mask))
+        copy.payloads = list(compress(self.payloads, mask))
+        copy.constant = bytearray(compress(self.constant, mask))
+        copy.args = [tuple([moved[a] for a in args]) for args in compress(self.args, mask)]
+        copy._index = None
+        return copy, moved
 
     def add(self, gate: Gate, args: tuple[int, ...], payload: Any = None) -> int:
         """Return the node of this gate, operands and payload, making it if it is new."""
         key = (gate, args, payload)
-        node = self._index.get(key)
+        index = self._indexed() if self._index is None else self._index
+        node = index.get(key)
         if node is not None:
             return node
-        node = len(self.gates)
-        self._index[key] = node
+        index[key] = node = len(self.gates)
         self.gates.append(gate)
         self.args.append(args)
         self.payloads.append(payload)

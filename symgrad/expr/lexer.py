@@ -53,7 +53,7 @@ def tokens(text: str, limits: Limits) -> Iterator[Token]:
         At a character that no expression holds, or beyond a limit.
     """
     if len(text) > limits.length:
-        raise Refusal(_too_long("text", len(text), "characters", "length"), 0, limit=True)
+        raise Refusal(_too_long("text", limits.length, "characters", "length"), 0, limit=True)
     depth = count = 0
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup
@@ -68,7 +68,7 @@ def tokens(text: str, limits: Limits) -> Iterator[Token]:
             _check_word(token, limits)
         count += 1
         if count > limits.tokens:
-            message = _too_long("text", count, "tokens", "tokens")
+            message = _too_long("text", limits.tokens, "tokens", "tokens")
             raise Refusal(message, token.start, limit=True)
         yield token
     yield Token(END, "", len(text))
@@ -78,12 +78,12 @@ def _check_word(token: Token, limits: Limits) -> None:
     if token.kind != NAME:
         raise Refusal(glyphs.lesson(token.text), token.start)
     if len(token.text) > limits.name:
-        message = _too_long("name", len(token.text), "characters", "name")
+        message = _too_long("name", limits.name, "characters", "name")
         raise Refusal(message, token.start, limit=True)
 
 
-def _too_long(what: str, found: int, unit: str, limit: str) -> str:
+def _too_long(what: str, most: int, unit: str, limit: str) -> str:
     return (
-        f"the {what} holds {found} {unit} or more; "
-        f"to read it all the same, use `limits=Limits({limit}={found})`"
+        f"the {what} holds more than {most} {unit}; "
+        f"to read it all the same, use `limits=Limits({limit}=...)`"
     )

@@ -21,6 +21,7 @@ from symgrad.expr.numerals import decimal_places, write_decimal, write_float, wr
 from symgrad.expr.operators import ATOM, POWER, PRODUCT, SUM, UNARY
 
 LONGEST = 10_000_000
+_LONG = 100_000  # characters from which the size of the whole tree is worth counting
 
 
 def text(
@@ -67,19 +68,22 @@ def text(
     """
     if not isinstance(expr, sympy.Basic):
         return str(expr)
-    if canonical.tree_size(expr) > 2 * longest:  # A mark has five nodes for three characters.
-        raise _too_long(longest)
     return "".join(_written(expr, _Style(expr, evaluated, frozenset(constants)), longest))
 
 
 def _written(expr: Any, style: _Style, longest: int) -> Iterator[str]:
     """Yield the pieces of the text from left to right."""
-    length = 0
+    length, unchecked = 0, True
     pieces: list[Piece] = [(expr, 0)]
     while pieces:
         piece = pieces.pop()
         if isinstance(piece, str):
             length += len(piece)
+            if unchecked and length > _LONG:
+                unchecked = False
+                # A mark has five nodes for three characters.
+                if canonical.tree_size(expr) > 2 * longest:
+                    raise _too_long(longest)
             if length > longest:
                 raise _too_long(longest)
             yield piece

@@ -63,40 +63,31 @@ def parse(
     limits : Limits
         What the reader refuses to exceed.
     constants : iterable of str, or mapping of str to number
-        Names that are numbers besides `pi`, of E, I, oo, nan, GoldenRatio, EulerGamma and Catalan;
-        or names with their values.
+        Names that are numbers besides `pi`: of E, I, oo, nan, GoldenRatio, EulerGamma and
+        Catalan, or of one's own with their values.
     functions : iterable of str
         Names of undefined functions.
 
     Raises
     ------
-    ParseError
-        If the text is no expression; the message points at the place.
-    LimitError
-        If the text exceeds a limit.
-    UnsupportedError
-        If `text`, a constant or a function name is of a wrong kind.
-    UnknownNameError
-        If a constant is unknown.
+    ParseError, LimitError
+        If the text is no expression or too large; the message points at the place.
+    UnsupportedError, UnknownNameError
+        If `text`, a constant or a function is of a wrong kind or unknown.
 
     Notes
     -----
-    Numbers are exact decimals and `^` is `**`. Unary minus is always a node of its own, so that
-    the tree holds no negative number. Time and memory are linear in the length of the text.
+    Numbers are exact decimals, `^` is `**`, and unary minus is always a node of its own. Time
+    and memory are linear in the length of the text.
 
     Examples
     --------
-    >>> parsed = parse("q = x + y; f = q*z")
-    >>> parsed
+    >>> parse("q = x + y; f = q*z")
     Parsed((x + y)*z)
-    >>> parsed.expr.args[0] is parsed.names["q"]
-    True
     """
     if not isinstance(text, str):
-        raise UnsupportedError(
-            f"`parse` takes text, but found {type(text).__name__}; "
-            "a SymPy expression needs no parsing"
-        )
+        found = type(text).__name__
+        raise UnsupportedError(f"`parse` takes text, but found {found}; only text needs parsing")
     machine = Machine(text, limits, Scope(constants, functions))
     try:
         expr = machine.read()

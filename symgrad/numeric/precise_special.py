@@ -1,0 +1,322 @@
+"""mpmath kernels of the special functions, by gate name, with SymPy's argument order and conventions.
+
+A pole raises `ZeroDivisionError` and a point outside the domain gives a complex number or a
+`ValueError`; the caller turns them into inf and nan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import mpmath as mp
+
+Kernel = Callable[..., Any]
+
+
+def at_integer(exact: Kernel, general: Kernel | None = None) -> Kernel:
+    """Return a function of an integer order (passed as int); another order has its own form."""
+
+    def chosen(order: Any, *args: Any) -> Any:
+        if mp.isint(order):
+            return exact(int(mp.re(order)), *args)
+        if general is None:
+            raise ValueError("the order is no integer")
+        return general(order, *args)
+
+    return chosen
+
+
+def from_degree_zero(function: Kernel) -> Kernel:
+    """Return a polynomial that is 0 at negative integer degrees."""
+
+    def bounded(degree: Any, *args: Any) -> Any:
+        if mp.isint(degree) and mp.re(degree) < 0:
+            return mp.zero
+        return function(degree, *args)
+
+    return bounded
+
+
+# --- error functions and integrals ---
+
+
+def erfcinv(x: Any) -> Any:
+    """Return the inverse of erfc, accurate near 0."""
+    with mp.extraprec(max(0, -int(mp.mag(x))) if x else 0):
+        return mp.erfinv(1 - x)
+
+
+def erf_between(x: Any, y: Any) -> Any:
+    """Return erf(y) - erf(x) without cancellation in the tails."""
+    if mp.re(x) > 0 and mp.re(y) > 0:
+        return mp.erfc(x) - mp.erfc(y)
+    if mp.re(x) < 0 and mp.re(y) < 0:
+        return mp.erfc(-y) - mp.erfc(-x)
+    return mp.erf(y) - mp.erf(x)
+
+
+# --- Bessel functions ---
+
+
+def spherical(cylinder: Kernel, *, odd: int) -> Kernel:
+    """Return a spherical Bessel function; `odd` is 1 where f(n, -x) = (-1)**(n + 1)*f(n, x)."""
+
+    def scaled(n: Any, x: Any) -> Any:
+        if x == 0:
+            return _spherical_at_zero(n, odd)
+        if not isinstance(x, mp.mpc) and x < 0 and mp.isint(n):
+            return (-1) ** (int(n) + odd) * scaled(n, -x)
+        return mp.sqrt(mp.pi / (2 * x)) * cylinder(n + mp.mpf(1) / 2, x)
+
+    return scaled
+
+
+def _spherical_at_zero(n: Any, odd: int) -> Any:
+    if odd or n < 0:
+        return -mp.inf
+    return mp.one if n == 0 else mp.zero
+
+
+spherical_j = spherical(mp.besselj, odd=0)
+spherical_y = spherical(mp.bessely, odd=1)
+
+
+def marcum(m: Any, a: Any, b: Any) -> Any:
+    """Return Marcum's Q: a Poisson mixture of upper incomplete gamma functions."""
+    rate, x = a * a / 2, b * b / 2
+    weight, total, k, peak = mp.exp(-rate), mp.zero, 0, rate + m
+    while k < peak or weight > mp.eps:
+        total += weight * mp.gammainc(m + k, x, regularized=True)
+        k += 1
+        weight *= rate / k
+    return total
+
+
+def real_harmonic(n: Any, m: Any, theta: Any, phi: Any) -> Any:
+    """Return SymPy's Znm."""
+    value = mp.spherharm(n, m, theta, phi)
+    if m == 0:
+        return mp.re(value)
+    return mp.sqrt(2) * (mp.re(value) if m > 0 else mp.im(value))
+
+
+# --- zeta functions ---
+
+
+def eta(s: Any, a: Any = None) -> Any:
+    """Return Dirichlet's eta, the alternating sum of (k + a)**-s."""
+    if a is None:
+        return mp.altzeta(s)
+    if s == 1:
+        return (mp.digamma((a + 1) / 2) - mp.digamma(a / 2)) / 2
+    return (mp.zeta(s, a / 2) - mp.zeta(s, (a + 1) / 2)) / mp.mpf(2) ** s
+
+
+def xi(s: Any) -> Any:
+    """Return Riemann's xi."""
+    if s in (0, 1):
+        return mp.mpf(1) / 2
+    return s * (s - 1) / 2 * mp.pi ** (-s / 2) * mp.gamma(s / 2) * mp.zeta(s)
+
+
+def harmonic(n: Any, m: Any = 1) -> Any:
+    """Return the generalised harmonic number."""
+    return mp.harmonic(n) if m == 1 else mp.zeta(m) - mp.zeta(m, n + 1)
+
+
+# --- polynomials and number sequences ---
+
+
+def bernoulli(n: Any, x: Any = None) -> Any:
+    """Return Bernoulli numbers (with B_1 = 1/2) and polynomials."""
+    if not mp.isint(n):
+        return -n * mp.zeta(1 - n, 1 if x is None else x)
+    order = int(n)
+    if x is None:
+        return mp.mpf(1) / 2 if order == 1 else mp.bernoulli(order)
+    return mp.bernpoly(order, x)
+
+
+def euler(n: Any, x: Any = None) -> Any:
+    """Return Euler numbers and polynomials."""
+    if x is None:
+        return mp.eulernum(int(n)) if mp.isint(n) else mp.mpf(2) ** n * euler(n, mp.mpf(1) / 2)
+    if mp.isint(n):
+        return mp.eulerpoly(int(n), x)
+    return 2 / (n + 1) * (bernoulli(n + 1, x) - mp.mpf(2) ** (n + 1) * bernoulli(n + 1, x / 2))
+
+
+def genocchi(n: Any, x: Any = 1) -> Any:
+    """Return Genocchi numbers (with G_1 = -1) and polynomials."""
+    return 2 * (bernoulli(n, x) - mp.mpf(2) ** n * bernoulli(n, (x + 1) / mp.mpf(2)))
+
+
+def recurrent(first: list[int], step: Callable[[Any], tuple[Any, ...]]) -> Kernel:
+    """Return the polynomials p_n = Σ step(x)[i]*p_(n-1-i), from p_0 on."""
+
+    def value(n: int, x: Any = 1) -> Any:
+        if n < 0:
+            raise ValueError("the index is negative")
+        window = [mp.mpf(f) for f in first]
+        for _ in range(n):
+            terms = zip(step(x), reversed(window), strict=True)
+            window = [*window[1:], mp.fsum(c * p for c, p in terms)]
+        return window[0]
+
+    return value
+
+
+def fibonacci(n: Any, x: Any = None) -> Any:
+    """Return Fibonacci numbers and polynomials."""
+    if x is None:
+        return mp.fib(n)
+    root = mp.sqrt(x * x + 4)
+    if mp.isint(n) and n >= 0:
+        return fibonacci_polynomial(int(n), x)
+    grow = (x + root) / 2
+    return (grow**n - mp.cospi(n) * grow ** (-n)) / root
+
+
+fibonacci_polynomial = recurrent([0, 1], lambda x: (x, mp.one))
+tribonacci = recurrent([0, 1, 1], lambda x: (x * x, x, mp.one))
+tribonacci_polynomial = recurrent([0, 1, 0], lambda x: (x * x, x, mp.one))
+
+
+def hermite_probabilist(n: Any, x: Any) -> Any:
+    """Return He_n(x)."""
+    return mp.mpf(2) ** (-n / mp.mpf(2)) * mp.hermite(n, x / mp.sqrt(2))
+
+
+def catalan(n: Any) -> Any:
+    """Return 4**n*gamma(n + 1/2)/(sqrt(pi)*gamma(n + 2))."""
+    return mp.mpf(4) ** n * mp.gamma(n + mp.mpf(1) / 2) / (mp.sqrt(mp.pi) * mp.gamma(n + 2))
+
+
+# --- hypergeometric functions: counts come first (see the rows) ---
+
+
+def hyper(count: Any, *rest: Any) -> Any:
+    """Return pFq from `p, a1..ap, b1..bq, z`."""
+    p = int(count)
+    return mp.hyper(list(rest[:p]), list(rest[p:-1]), rest[-1])
+
+
+def meijerg(n: Any, p: Any, m: Any, *rest: Any) -> Any:
+    """Return Meijer's G from `n, p, m, a1..ap, b1..bq, z`."""
+    above, below = list(rest[: int(p)]), list(rest[int(p) : -1])
+    a, b = int(n), int(m)
+    return mp.meijerg([above[:a], above[a:]], [below[:b], below[b:]], rest[-1])
+
+
+# --- jumps ---
+
+
+def truncated(x: Any, y: Any) -> Any:
+    """Return x - y*trunc(x/y)."""
+    if y == 0:
+        return mp.nan
+    return x - y * (mp.floor(x / y) if x / y >= 0 else mp.ceil(x / y))
+
+
+def bracket(x: Any, a: Any, n: Any) -> Any:
+    """Return Macaulay's bracket <x - a>**n."""
+    if n < 0:
+        return mp.inf if x == a else mp.zero
+    return (x - a) ** n if x >= a else mp.zero
+
+
+KERNELS: dict[str, Kernel] = {
+    "LambertW": lambda x, k=0: mp.lambertw(x, int(k)),
+    # error functions and integrals
+    "erf2": erf_between,
+    "erfinv": mp.erfinv,
+    "erfcinv": erfcinv,
+    "erf2inv": lambda x, y: mp.erfinv(mp.erf(x) + y),
+    "fresnels": mp.fresnels,
+    "fresnelc": mp.fresnelc,
+    "Ei": mp.ei,
+    "expint": mp.expint,
+    "li": mp.li,
+    "Li": lambda x: mp.li(x, offset=True),
+    "Si": mp.si,
+    "Ci": mp.ci,
+    "Shi": mp.shi,
+    "Chi": mp.chi,
+    "elliptic_k": mp.ellipk,
+    "elliptic_f": mp.ellipf,
+    "elliptic_e": mp.ellipe,
+    "elliptic_pi": mp.ellippi,
+    # gamma functions
+    "polygamma": at_integer(mp.psi),
+    "lowergamma": lambda s, x: mp.gammainc(s, 0, x),
+    "uppergamma": mp.gammainc,
+    "beta": mp.beta,
+    "betainc": mp.betainc,
+    "betainc_regularized": lambda a, b, x, y: mp.betainc(a, b, x, y, regularized=True),
+    "factorial": mp.factorial,
+    "factorial2": mp.fac2,
+    "subfactorial": at_integer(lambda n: mp.re(mp.gammainc(n + 1, -1)) / mp.e),
+    "RisingFactorial": mp.rf,
+    "FallingFactorial": mp.ff,
+    "binomial": mp.binomial,
+    "harmonic": harmonic,
+    "catalan": catalan,
+    "lucas": lambda n: mp.fib(n - 1) + mp.fib(n + 1),
+    # zeta functions
+    "dirichlet_eta": eta,
+    "riemann_xi": xi,
+    "stieltjes": at_integer(mp.stieltjes),
+    "polylog": mp.polylog,
+    "lerchphi": mp.lerchphi,
+    "hyper": hyper,
+    "meijerg": meijerg,
+    "appellf1": mp.appellf1,
+    # Bessel functions
+    "besselj": mp.besselj,
+    "bessely": mp.bessely,
+    "besseli": mp.besseli,
+    "besselk": mp.besselk,
+    "hankel1": mp.hankel1,
+    "hankel2": mp.hankel2,
+    "jn": spherical_j,
+    "yn": spherical_y,
+    "hn1": lambda n, x: spherical_j(n, x) + 1j * spherical_y(n, x),
+    "hn2": lambda n, x: spherical_j(n, x) - 1j * spherical_y(n, x),
+    "airyai": mp.airyai,
+    "airybi": mp.airybi,
+    "airyaiprime": lambda x: mp.airyai(x, derivative=1),
+    "airybiprime": lambda x: mp.airybi(x, derivative=1),
+    "marcumq": marcum,
+    # polynomials
+    "legendre": mp.legendre,
+    "assoc_legendre": lambda n, m, x: mp.legenp(n, m, x, type=2),
+    "laguerre": lambda n, x: mp.laguerre(n, 0, x),
+    "assoc_laguerre": from_degree_zero(mp.laguerre),
+    "hermite": mp.hermite,
+    "hermite_prob": hermite_probabilist,
+    "chebyshevt": mp.chebyt,
+    "chebyshevu": mp.chebyu,
+    "gegenbauer": from_degree_zero(mp.gegenbauer),
+    "jacobi": from_degree_zero(mp.jacobi),
+    "Ynm": mp.spherharm,
+    "Znm": real_harmonic,
+    "bernoulli": bernoulli,
+    "euler": euler,
+    "genocchi": genocchi,
+    "bell": at_integer(mp.bell),
+    "fibonacci": fibonacci,
+    "tribonacci": at_integer(
+        lambda n, x=None: tribonacci(n) if x is None else tribonacci_polynomial(n, x)
+    ),
+    # jumps, and the parts of a complex number
+    "re": mp.re,
+    "im": mp.im,
+    "arg": mp.arg,
+    "conjugate": mp.conj,
+    "frac": lambda x: x - mp.floor(x),
+    "Rem": truncated,
+    "SingularityFunction": bracket,
+    "DiracDelta": lambda x, n=0: mp.inf if x == 0 else mp.zero,
+    "KroneckerDelta": lambda i, j: mp.one if i == j else mp.zero,
+}
