@@ -21,7 +21,7 @@ from symgrad.expr.numerals import decimal_places, write_decimal, write_float, wr
 from symgrad.expr.operators import ATOM, POWER, PRODUCT, SUM, UNARY
 
 LONGEST = 10_000_000
-_LONG = 100_000  # characters from which the size of the whole tree is worth counting
+_LONG = 1_000_000  # characters from which the size of the whole tree is worth counting
 
 
 def text(
