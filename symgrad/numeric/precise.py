@@ -18,6 +18,7 @@ from sympy import S
 
 from symgrad.errors import BackendError
 from symgrad.expr import heads
+from symgrad.numeric import precise_special
 from symgrad.rules import opaque
 from symgrad.rules.gate import Gate
 
@@ -73,13 +74,13 @@ def exponential(x: Any) -> Any:
     """Return exp(x); beyond any exponent that can be stored it is inf or 0."""
     if not mp.isfinite(x) or isinstance(x, mp.mpc) or mp.mag(x) <= OVERFLOW:
         return mp.exp(x)
-    return mp.inf if x > 0 else mp.zero
+    return mp.inf if x > 0 else mp.mp.zero
 
 
 def power(x: Any, y: Any) -> Any:
     """Return x**y with IEEE's infinities."""
     if x == 0 and not isinstance(y, mp.mpc):
-        return mp.inf if y < 0 else (mp.one if y == 0 else mp.zero)
+        return mp.inf if y < 0 else (mp.mp.one if y == 0 else mp.mp.zero)
     if mp.isfinite(y) and mp.isfinite(x) and not isinstance(x, mp.mpc) and mp.mag(y) > OVERFLOW:
         return exponential(y * mp.log(x)) if x > 0 else mp.nan
     return x**y
@@ -89,7 +90,7 @@ def indicator(x: Any, y: Any, tie: Any) -> Any:
     """Return 1, the tie's value or 0; nan stays nan."""
     if mp.isnan(x) or mp.isnan(y):
         return mp.nan
-    return mp.one if x > y else (tie if x == y else mp.zero)
+    return mp.mp.one if x > y else (tie if x == y else mp.mp.zero)
 
 
 def extremum(name: str) -> Kernel:
@@ -113,7 +114,7 @@ def sigmoid(x: Any) -> Any:
 
 def softplus(x: Any) -> Any:
     """Return log(1 + exp(x))."""
-    return logsumexp(x, mp.zero)
+    return logsumexp(x, mp.mp.zero)
 
 
 def elu(x: Any, alpha: Any = 1) -> Any:
@@ -136,7 +137,7 @@ KERNELS: dict[str, Kernel] = {
     "log1p": lambda x: mp.log1p(x) if x != -1 else -mp.inf,
     "exp2": lambda x: power(mp.mpf(2), x),
     "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)),
-    "xlogy": lambda x, y: mp.zero if x == 0 else x * mp.log(y),
+    "xlogy": lambda x, y: mp.mp.zero if x == 0 else x * mp.log(y),
     "heaviside": lambda x, h=0.5: h if x == 0 else mp.mpf(int(x > 0)),
     "ceiling": mp.ceil,
     "abs": abs,
@@ -158,7 +159,7 @@ KERNELS: dict[str, Kernel] = {
     "not": lambda x: not x,
     "sigmoid": sigmoid,
     "softplus": softplus,
-    "relu": lambda x: mp.nan if mp.isnan(x) else max(x, mp.zero),
+    "relu": lambda x: mp.nan if mp.isnan(x) else max(x, mp.mp.zero),
     "leaky_relu": lambda x, a=mp.mpf(1) / 100: x if x > 0 else a * x,
     "elu": elu,
     "selu": lambda x: number(heads.SELU_SCALE) * elu(x, number(heads.SELU_ALPHA)),
@@ -166,7 +167,6 @@ KERNELS: dict[str, Kernel] = {
     "swish": lambda x: x * sigmoid(x),
     "logsumexp": logsumexp,
     "logaddexp": logsumexp,
-    "LambertW": mp.lambertw,
     "atan2": mp.atan2,
     "sinc": mp.sinc,
 }
@@ -219,6 +219,8 @@ def kernel(gate: Gate) -> Kernel:
         return _real(KERNELS[gate.name])
     if gate.name in PLAIN:
         return _real(_poles(_bounded(gate, getattr(mp, gate.name))))
+    if gate.name in precise_special.KERNELS:
+        return _real(_poles(precise_special.KERNELS[gate.name]))
     if gate is opaque.UNKNOWN:
         return _undefined
     return _poles(_by_evalf(gate))

@@ -32,7 +32,7 @@ def from_degree_zero(function: Kernel) -> Kernel:
 
     def bounded(degree: Any, *args: Any) -> Any:
         if mp.isint(degree) and mp.re(degree) < 0:
-            return mp.zero
+            return mp.mp.zero
         return function(degree, *args)
 
     return bounded
@@ -75,7 +75,7 @@ def spherical(cylinder: Kernel, *, odd: int) -> Kernel:
 def _spherical_at_zero(n: Any, odd: int) -> Any:
     if odd or n < 0:
         return -mp.inf
-    return mp.one if n == 0 else mp.zero
+    return mp.mp.one if n == 0 else mp.mp.zero
 
 
 spherical_j = spherical(mp.besselj, odd=0)
@@ -85,7 +85,7 @@ spherical_y = spherical(mp.bessely, odd=1)
 def marcum(m: Any, a: Any, b: Any) -> Any:
     """Return Marcum's Q: a Poisson mixture of upper incomplete gamma functions."""
     rate, x = a * a / 2, b * b / 2
-    weight, total, k, peak = mp.exp(-rate), mp.zero, 0, rate + m
+    weight, total, k, peak = mp.exp(-rate), mp.mp.zero, 0, rate + m
     while k < peak or weight > mp.eps:
         total += weight * mp.gammainc(m + k, x, regularized=True)
         k += 1
@@ -152,17 +152,17 @@ def genocchi(n: Any, x: Any = 1) -> Any:
     return 2 * (bernoulli(n, x) - mp.mpf(2) ** n * bernoulli(n, (x + 1) / mp.mpf(2)))
 
 
-def recurrent(first: list[int], step: Callable[[Any], tuple[Any, ...]]) -> Kernel:
-    """Return the polynomials p_n = Σ step(x)[i]*p_(n-1-i), from p_0 on."""
+def recurrent(last: list[int], step: Callable[[Any], tuple[Any, ...]]) -> Kernel:
+    """Return the polynomials p_n = Σ step(x)[i]*p_(n-1-i); `last` ends with p_0."""
 
     def value(n: int, x: Any = 1) -> Any:
         if n < 0:
             raise ValueError("the index is negative")
-        window = [mp.mpf(f) for f in first]
+        window = [mp.mpf(p) for p in last]
         for _ in range(n):
             terms = zip(step(x), reversed(window), strict=True)
             window = [*window[1:], mp.fsum(c * p for c, p in terms)]
-        return window[0]
+        return window[-1]
 
     return value
 
@@ -178,9 +178,8 @@ def fibonacci(n: Any, x: Any = None) -> Any:
     return (grow**n - mp.cospi(n) * grow ** (-n)) / root
 
 
-fibonacci_polynomial = recurrent([0, 1], lambda x: (x, mp.one))
-tribonacci = recurrent([0, 1, 1], lambda x: (x * x, x, mp.one))
-tribonacci_polynomial = recurrent([0, 1, 0], lambda x: (x * x, x, mp.one))
+fibonacci_polynomial = recurrent([1, 0], lambda x: (x, mp.mp.one))
+tribonacci = recurrent([1, 0, 0], lambda x: (x * x, x, mp.mp.one))
 
 
 def hermite_probabilist(n: Any, x: Any) -> Any:
@@ -198,14 +197,14 @@ def catalan(n: Any) -> Any:
 
 def hyper(count: Any, *rest: Any) -> Any:
     """Return pFq from `p, a1..ap, b1..bq, z`."""
-    p = int(count)
+    p = int(mp.re(count))
     return mp.hyper(list(rest[:p]), list(rest[p:-1]), rest[-1])
 
 
 def meijerg(n: Any, p: Any, m: Any, *rest: Any) -> Any:
     """Return Meijer's G from `n, p, m, a1..ap, b1..bq, z`."""
-    above, below = list(rest[: int(p)]), list(rest[int(p) : -1])
-    a, b = int(n), int(m)
+    above, below = list(rest[: int(mp.re(p))]), list(rest[int(mp.re(p)) : -1])
+    a, b = int(mp.re(n)), int(mp.re(m))
     return mp.meijerg([above[:a], above[a:]], [below[:b], below[b:]], rest[-1])
 
 
@@ -222,12 +221,12 @@ def truncated(x: Any, y: Any) -> Any:
 def bracket(x: Any, a: Any, n: Any) -> Any:
     """Return Macaulay's bracket <x - a>**n."""
     if n < 0:
-        return mp.inf if x == a else mp.zero
-    return (x - a) ** n if x >= a else mp.zero
+        return mp.inf if x == a else mp.mp.zero
+    return (x - a) ** n if x >= a else mp.mp.zero
 
 
 KERNELS: dict[str, Kernel] = {
-    "LambertW": lambda x, k=0: mp.lambertw(x, int(k)),
+    "LambertW": lambda x, k=0: mp.lambertw(x, int(mp.re(k))),
     # error functions and integrals
     "erf2": erf_between,
     "erfinv": mp.erfinv,
@@ -299,16 +298,14 @@ KERNELS: dict[str, Kernel] = {
     "chebyshevu": mp.chebyu,
     "gegenbauer": from_degree_zero(mp.gegenbauer),
     "jacobi": from_degree_zero(mp.jacobi),
-    "Ynm": mp.spherharm,
+    "Ynm": lambda n, m, theta, phi: mp.spherharm(mp.re(n), mp.re(m), theta, phi),
     "Znm": real_harmonic,
     "bernoulli": bernoulli,
     "euler": euler,
     "genocchi": genocchi,
     "bell": at_integer(mp.bell),
     "fibonacci": fibonacci,
-    "tribonacci": at_integer(
-        lambda n, x=None: tribonacci(n) if x is None else tribonacci_polynomial(n, x)
-    ),
+    "tribonacci": at_integer(tribonacci),
     # jumps, and the parts of a complex number
     "re": mp.re,
     "im": mp.im,
@@ -317,6 +314,6 @@ KERNELS: dict[str, Kernel] = {
     "frac": lambda x: x - mp.floor(x),
     "Rem": truncated,
     "SingularityFunction": bracket,
-    "DiracDelta": lambda x, n=0: mp.inf if x == 0 else mp.zero,
-    "KroneckerDelta": lambda i, j: mp.one if i == j else mp.zero,
+    "DiracDelta": lambda x, n=0: mp.inf if x == 0 else mp.mp.zero,
+    "KroneckerDelta": lambda i, j: mp.mp.one if i == j else mp.mp.zero,
 }
