@@ -14,6 +14,7 @@ from typing import Any
 import networkx as nx
 from sympy import Basic, Expr, S, Symbol
 
+from symgrad.dag import composites
 from symgrad.dag.build import Builder
 from symgrad.dag.express import Canonical
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes, reachable
@@ -186,6 +187,41 @@ class Graph:
             If the text is no saved graph, of another version, or holds an unknown gate.
         """
         return cls(*load(text))
+
+    def collapse(self, only: str | Iterable[str] | None = None) -> Graph:
+        """Return the graph with each spelled composite as one gate, the numerically safe one.
+
+        Parameters
+        ----------
+        only : str or iterable of str, optional
+            The composites to recognise, such as `"sigmoid"`; default: all.
+
+        Raises
+        ------
+        UnknownNameError
+            If `only` names no composite.
+
+        Examples
+        --------
+        >>> graph("1/(1 + exp(-x))").collapse()
+        <Graph of 2 nodes: (x) -> 1 output(s)>
+        """
+        return Graph(*composites.collapse(self.nodes, self.outputs, self.names, only))
+
+    def expand(self, only: str | Iterable[str] | None = None) -> Graph:
+        """Return the graph with each composite gate spelled by its definition.
+
+        Parameters
+        ----------
+        only : str or iterable of str, optional
+            The composites to expand; default: all.
+
+        Raises
+        ------
+        UnknownNameError
+            If `only` names no composite.
+        """
+        return Graph(*composites.expand(self.nodes, self.outputs, self.names, only))
 
     def partial(self, node: int, position: int, *, kinks: str = "min_norm") -> Expr:
         """Return ∂node/∂operand in the names of the neighbouring nodes.

@@ -122,7 +122,7 @@ def check_operands(nodes: Nodes, where: str) -> None:
 def check_interning(nodes: Nodes, where: str) -> None:
     """Check that no two nodes are equal, and that the index finds every node."""
     keys = list(zip(nodes.gates, nodes.args, nodes.payloads, strict=True))
-    index = nodes._index
+    index = dict(zip(keys, range(len(keys)), strict=True)) if nodes._index is None else nodes._index
     if len(index) == len(keys) and all(map(_is, map(index.get, keys), range(len(keys)))):
         return
     first: dict[Any, int] = {}
