@@ -16,7 +16,7 @@ from symgrad.calculus.derivatives import (
     value_and_grad,
     vjp,
 )
-from symgrad.dag.graph import Graph, graph
+from symgrad.dag.digraph import Graph, graph
 from symgrad.errors import SymgradError
 from symgrad.expr.heads import stop_gradient
 from symgrad.expr.limits import Limits

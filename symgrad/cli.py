@@ -17,7 +17,7 @@ import click
 from rich.console import Console
 
 from symgrad.calculus import closed, cost, derivatives
-from symgrad.dag.graph import Graph, graph
+from symgrad.dag.digraph import Graph, graph
 from symgrad.errors import FormTooLargeError, ParseError, SymgradError
 from symgrad.expr import kinks as policies
 from symgrad.expr.printer import text
@@ -139,7 +139,8 @@ def diff_command(expr: str, wrt: str, style: str, simplify: str, kinks: str) -> 
     if style == "json":
         _print_json({"derivative": text(found), "wrt": names})
     else:
-        click.echo(lines([(derivative_name("f", names, style), found)], style)[0])
+        (line,) = lines([(derivative_name("f", names, style), found)], style, evaluated=True)
+        click.echo(line)
 
 
 @main.command("check", context_settings=SETTINGS)
@@ -249,8 +250,9 @@ def _print_gradient(
         return
     for line in lines(replacements, style):
         click.echo(line)
+    expanded = None if replacements else True
     for name, value in zip(names, partials, strict=True):
-        (line,) = lines([(partial_name("f", name, style), value)], style)
+        (line,) = lines([(partial_name("f", name, style), value)], style, evaluated=expanded)
         click.echo(line + (f" = {shown(numbers.grad[name], digits)}" if numbers else ""))
 
 

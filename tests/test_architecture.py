@@ -148,6 +148,17 @@ def upward_imports(house: House) -> list[str]:
     ]
 
 
+def backends_beyond_the_program(house: House) -> list[str]:
+    """Find backends and their kernels that read the graph or the calculus."""
+    return [
+        f"{place(importer, node)} imports {target}"
+        for importer, target, node, _ in imports(house)
+        if importer.name.startswith(("symgrad.numeric.backend", "symgrad.numeric.kernels"))
+        and is_ours(target)
+        and room_of(target) in {"dag", "calculus"}
+    ]
+
+
 def rooms_without_floor(house: House) -> list[str]:
     known = {"", "nn", *ROOMS, *ROOF}
     return [f"{name}: no such room" for name in house if room_of(name) not in known]
@@ -248,6 +259,7 @@ def long_files(house: House) -> list[str]:
 
 RULES: tuple[Callable[[House], list[str]], ...] = (
     upward_imports,
+    backends_beyond_the_program,
     rooms_without_floor,
     import_cycles,
     own_imports_inside_functions,
@@ -288,6 +300,7 @@ WRONG_HOUSES = [
     (upward_imports, {"errors": "from symgrad import registry", "registry": ""}),
     (upward_imports, {"show.text": "from symgrad.cli import main"}),
     (upward_imports, {"dag.a": "if TYPE_CHECKING:\n    from symgrad.show.b import c"}),
+    (backends_beyond_the_program, {"numeric.backend": "from symgrad.dag.digraph import Graph"}),
     (rooms_without_floor, {"utils": ""}),
     (import_cycles, {"dag.a": "from symgrad.dag.b import f", "dag.b": "import symgrad.dag.a"}),
     (import_cycles, {"dag.a": "from . import b", "dag.b": "from .a import f"}),

@@ -17,7 +17,7 @@ from sympy.core.mul import _mulsort
 from symgrad.calculus.normal import Normaliser
 from symgrad.calculus.terms import FUNCTION, LEAF, NUMBER, PRODUCT, SUM, Terms
 from symgrad.dag.express import LITERAL, write, write_all
-from symgrad.dag.graph import Graph
+from symgrad.dag.digraph import Graph
 from symgrad.dag.nodes import Nodes, reachable
 from symgrad.errors import FormTooLargeError, UnsupportedError
 from symgrad.expr import literal
@@ -25,6 +25,7 @@ from symgrad.expr import literal
 LIMIT = 1_000_000  # nodes of an expanded tree; past this nobody reads it
 COPIED = 32  # length up to which the expanded view copies a shared sum or product
 WRITTEN = 64  # longest sum that is written with differences
+TALL = 40  # height past which a line of a let-form is broken: SymPy's printers recurse
 SORTED_DEPTH = 100  # deeper terms keep their order: SymPy's comparison recurses
 
 Let = tuple[list[tuple[Symbol, Expr]], list[Expr]]
@@ -228,10 +229,15 @@ def _compose_let(terms: Terms, roots: list[int], wanted: dict[int, int], letters
     writer = Writer(terms, canonical=False)
     replacements: list[tuple[Symbol, Expr]] = []
     uses = _term_uses(terms, roots)
+    heights: dict[int, int] = {}
     for term in sorted(uses):
-        leaf = terms.kinds[term] in (NUMBER, LEAF)
-        if leaf or not (term in wanted or (uses[term] > 1 and _worth_naming(terms, term))):
+        if terms.kinds[term] in (NUMBER, LEAF):
             continue
+        heights[term] = 1 + max((heights.get(c, 0) for c in terms.children(term)), default=0)
+        shared = uses[term] > 1 and _worth_naming(terms, term)
+        if not (shared or term in wanted or heights[term] > TALL):
+            continue
+        heights[term] = 0
         body = writer.write(term)
         name = letters.by_node.get(wanted.get(term, -1))
         symbol = Symbol(name) if name else letters.fresh(_letter(terms, term))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgrad.calculus import growth
-from symgrad.dag.graph import Graph, graph
+from symgrad.dag.digraph import Graph, graph
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes, dependents
 from symgrad.dag.template import TEMPLATES
 from symgrad.errors import GraphError

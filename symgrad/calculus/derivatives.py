@@ -11,7 +11,7 @@ from sympy import Expr, Integer, Matrix
 from symgrad.calculus import closed as forms
 from symgrad.calculus import growth
 from symgrad.calculus import wrt as structure
-from symgrad.dag.graph import Graph, graph
+from symgrad.dag.digraph import Graph, graph
 from symgrad.errors import ShapeError, UnsupportedError
 from symgrad.expr.kinks import check_policy
 from symgrad.expr.numbers import as_expr

@@ -11,7 +11,7 @@ from symgrad.calculus.flow import Flow, merge, settle
 from symgrad.dag.nodes import Nodes
 from symgrad.dag.template import TEMPLATES, Algebra, T
 from symgrad.rules import routing
-from symgrad.rules.gate import Gate
+from symgrad.rules.row import Gate
 
 
 def forward(

@@ -12,7 +12,7 @@ from sympy import S
 
 from symgrad.calculus.forward import forward
 from symgrad.calculus.reverse import reverse
-from symgrad.dag.graph import Graph, compact
+from symgrad.dag.digraph import Graph, compact
 from symgrad.dag.nodes import ADD, Grower, Nodes, dependents
 
 Wanted = Sequence[int | None]

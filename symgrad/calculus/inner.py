@@ -5,7 +5,7 @@ from __future__ import annotations
 from sympy import Dummy
 
 from symgrad.calculus.growth import Growth
-from symgrad.dag.graph import Graph
+from symgrad.dag.digraph import Graph
 from symgrad.dag.regions import Region
 from symgrad.registry import provide
 

@@ -28,10 +28,9 @@ from symgrad.dag.nodes import (
     reachable,
 )
 from symgrad.rules import routing
-from symgrad.rules.gate import Gate
+from symgrad.rules.row import Gate
 from symgrad.rules.table import GATES
 
-EXACT_AT = (S.Zero, S.One)  # numbers at which elementary functions are evaluated
 OPPOSITE = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt", "eq": "ne", "ne": "eq"}
 XLOGY, LOG = GATES.named("xlogy"), GATES.named("log")
 ELEMENTARY = frozenset(
@@ -135,9 +134,10 @@ class Normaliser:
 
     def function(self, gate: Gate, args: tuple[int, ...], payload: Any = None) -> int:
         """Return a function term, evaluated where its value is an obvious number."""
-        if gate.name in ELEMENTARY and self.terms.value(args[0]) in EXACT_AT:
-            found = gate.head(self.terms.value(args[0]))
-            if is_coefficient(found):
+        if gate.name in ELEMENTARY and self.terms.kinds[args[0]] == NUMBER:
+            value = self.terms.data[args[0]]
+            found = gate.head(value) if value is S.Zero or value is S.One else None
+            if found is not None and is_coefficient(found):
                 return self.terms.number(found)
         return self.terms.function(gate, args, payload)
 

@@ -13,7 +13,7 @@ from symgrad.calculus.flow import NOT, Flow, guard, merge, settle
 from symgrad.dag.nodes import Nodes, dependents
 from symgrad.dag.template import TEMPLATES, Algebra, T
 from symgrad.rules import routing
-from symgrad.rules.gate import Gate
+from symgrad.rules.row import Gate
 
 Pulled = Iterator[tuple[int, Flow[T]]]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sympy import Tuple
 
-from symgrad.dag.graph import Graph
+from symgrad.dag.digraph import Graph
 
 Structure = Any
 

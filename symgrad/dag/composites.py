@@ -17,7 +17,7 @@ from symgrad.dag.nodes import ADD, CONSTANT, MUL, NEG, SUB, VARIABLE, Grower, No
 from symgrad.dag.patterns import EXP, LOG, LOGSUMEXP, Rules, Tree, chosen, definitions, fits, rules
 from symgrad.dag.regions import Region, nested
 from symgrad.rules import opaque
-from symgrad.rules.gate import Gate
+from symgrad.rules.row import Gate
 
 Parts = tuple[Nodes, list[int], dict[str, int]]
 Moved = dict[int, Region]

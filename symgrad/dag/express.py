@@ -17,7 +17,7 @@ from symgrad.dag.regions import Region
 from symgrad.expr import literal
 from symgrad.expr.region import Block, Call, Scan
 from symgrad.rules import opaque, routing, special
-from symgrad.rules.gate import Gate
+from symgrad.rules.row import Gate
 
 Write = Callable[..., Any]
 

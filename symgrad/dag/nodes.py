@@ -14,7 +14,7 @@ from typing import Any
 from sympy import Expr, Integer, Rational, S, nan
 
 from symgrad.rules import arithmetic as rows
-from symgrad.rules.gate import Gate
+from symgrad.rules.row import Gate
 
 BITS = 4096  # exact folding stops where a number would need more bits than this
 

@@ -19,7 +19,7 @@ from symgrad.dag.nodes import ADD, CONSTANT, DIV, MUL, NEG, POW, SUB, VARIABLE, 
 from symgrad.errors import UnknownNameError, hint
 from symgrad.expr.reader import parse
 from symgrad.rules import routing
-from symgrad.rules.gate import Gate
+from symgrad.rules.row import Gate
 from symgrad.rules.table import GATES
 
 Tree = tuple[Any, ...]

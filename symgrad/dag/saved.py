@@ -20,7 +20,7 @@ from symgrad.dag.saved_write import TermWriter
 from symgrad.dag.validate import validate
 from symgrad.errors import GraphError, hint
 from symgrad.rules import opaque
-from symgrad.rules.gate import Gate
+from symgrad.rules.row import Gate
 from symgrad.rules.table import GATES
 
 FORMAT, VERSION = "symgrad.graph", 1

@@ -18,7 +18,7 @@ from symgrad.dag.build import Builder
 from symgrad.dag.nodes import CONSTANT, DIV, MUL, NEG, VARIABLE, Nodes
 from symgrad.registry import service
 from symgrad.rules import local, opaque
-from symgrad.rules.gate import Gate, Site
+from symgrad.rules.row import Gate, Site
 
 T = TypeVar("T")
 Step = tuple[Gate, tuple[int, ...], Any]

@@ -17,7 +17,7 @@ from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes, reachable
 from symgrad.dag.regions import Region, nested
 from symgrad.errors import GraphError
 from symgrad.rules import opaque
-from symgrad.rules.gate import Gate
+from symgrad.rules.row import Gate
 
 NUMBERS = (sympy.Number, sympy.NumberSymbol, sympy.core.numbers.ImaginaryUnit)
 TRUTHS = (sympy.logic.boolalg.BooleanTrue, sympy.logic.boolalg.BooleanFalse)

@@ -15,12 +15,12 @@ import numpy as np
 import sympy
 from sympy import S
 
-from symgrad.dag.graph import Graph
+from symgrad.dag.digraph import Graph
 from symgrad.numeric import kernels, precise
 from symgrad.numeric.backend import Machine
 from symgrad.numeric.program import Program, lower_region
 from symgrad.rules import opaque
-from symgrad.rules.gate import Gate
+from symgrad.rules.row import Gate
 
 
 @lru_cache(maxsize=4096)

@@ -11,7 +11,7 @@ from typing import Any
 
 from symgrad.numeric.program import Loop, Operation, Program
 from symgrad.rules import opaque
-from symgrad.rules.gate import Gate
+from symgrad.rules.row import Gate
 
 Fetch = Callable[[Gate], Callable[..., Any]]
 Whole = Callable[[opaque.Whole, tuple[Any, ...]], Any]

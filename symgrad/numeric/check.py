@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.calculus import growth, wrt as structure
-from symgrad.dag.graph import Graph, graph
+from symgrad.dag.digraph import Graph, graph
 from symgrad.errors import GradientCheckError
 from symgrad.expr.kinks import check_policy
 from symgrad.expr.symbols import label

@@ -9,7 +9,7 @@ import numpy as np
 from sympy import Indexed
 
 from symgrad.calculus import growth, wrt as structure
-from symgrad.dag.graph import Graph, graph
+from symgrad.dag.digraph import Graph, graph
 from symgrad.errors import BackendError, ShapeError, UnknownNameError, UnsupportedError
 from symgrad.expr.kinks import check_policy
 from symgrad.expr.symbols import label

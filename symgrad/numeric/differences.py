@@ -15,7 +15,7 @@ from scipy.differentiate import derivative as scipy_derivative
 from sympy import Dummy
 
 from symgrad.calculus import wrt as structure
-from symgrad.dag.graph import Graph, compact, graph
+from symgrad.dag.digraph import Graph, compact, graph
 from symgrad.dag.nodes import VARIABLE, Nodes, dependents
 from symgrad.errors import NotAnalyticError, ShapeError, UnsupportedError
 from symgrad.numeric.arithmetic import Floats, forward_values

@@ -15,7 +15,7 @@ import numpy as np
 import sympy
 
 from symgrad.calculus.reverse import reverse
-from symgrad.dag.graph import Graph, graph
+from symgrad.dag.digraph import Graph, graph
 from symgrad.dag.nodes import dependents
 from symgrad.dag.template import TEMPLATES
 from symgrad.errors import KinkError, ShapeError, UnsupportedError
@@ -80,8 +80,11 @@ class Run:
         Nodes whose kink lies exactly here.
     """
 
-    def __init__(self, source: Graph, values: list[Any], bars: dict[int, Any], policy: str) -> None:
+    def __init__(
+        self, source: Graph, values: list[Any], bars: dict[int, Any], policy: str, floats: Floats
+    ) -> None:
         self.graph = source
+        self._arithmetic = floats
         self._values = values
         self._bars = bars
         self.policy = policy
@@ -105,9 +108,8 @@ class Run:
             return np.float64(0.0)
         args = self.graph.nodes.args[node]
         operands = [self._values[a] for a in args]
-        arithmetic = _floats(self._values)
         with np.errstate(all="ignore"):
-            found = template(arithmetic, operands, self._values[node], np.float64(1.0))
+            found = template(self._arithmetic, operands, self._values[node], np.float64(1.0))
         return template.sign * found
 
     def reaches(self, node: int) -> bool:
@@ -193,7 +195,7 @@ def run(f: Any, at: Mapping[Any, Any] | None = None, *, kinks: str = "min_norm")
         wrt = [node for node, flag in enumerate(moving) if flag]
         seed = {source.outputs[0]: np.ones_like(values[source.outputs[0]])[()]}
         bars = reverse(source.nodes, values, seed, wrt, arithmetic, kinks=kinks)
-        made = Run(source, values, bars, kinks)
+        made = Run(source, values, bars, kinks, arithmetic)
     if kinks == "raise" and made.kinks:
         raise KinkError(_kink_message(source, made.kinks[0], values))
     return made

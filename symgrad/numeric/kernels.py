@@ -16,7 +16,7 @@ from scipy import special as sc
 from symgrad.expr import heads
 from symgrad.numeric import kernels_special
 from symgrad.numeric.precise import pointwise
-from symgrad.rules.gate import Gate
+from symgrad.rules.row import Gate
 
 Kernel = Callable[..., Any]
 

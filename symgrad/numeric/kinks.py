@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.dag.graph import Graph
-from symgrad.rules.gate import Gate
+from symgrad.dag.digraph import Graph
+from symgrad.rules.row import Gate
 
 Winner = Callable[..., Any]
 

@@ -13,7 +13,7 @@ import numpy as np
 import sympy
 from sympy import Indexed
 
-from symgrad.dag.graph import Graph
+from symgrad.dag.digraph import Graph
 from symgrad.errors import MissingValueError, ShapeError, UnknownNameError, UnsupportedError, hint
 from symgrad.expr.symbols import label
 

@@ -20,7 +20,7 @@ from symgrad.errors import BackendError
 from symgrad.expr import heads
 from symgrad.numeric import precise_special
 from symgrad.rules import opaque
-from symgrad.rules.gate import Gate
+from symgrad.rules.row import Gate
 
 Kernel = Callable[..., Any]
 

@@ -1,4 +1,4 @@
-"""mpmath kernels of the special functions, by gate name, with SymPy's argument order and conventions.
+"""mpmath kernels of the special functions by gate name, in SymPy's argument order and conventions.
 
 A pole raises `ZeroDivisionError` and a point outside the domain gives a complex number or a
 `ValueError`; the caller turns them into inf and nan.

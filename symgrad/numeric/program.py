@@ -13,11 +13,11 @@ from typing import Any
 
 from sympy import Expr
 
-from symgrad.dag.graph import Graph, compact
+from symgrad.dag.digraph import Graph, compact
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes
 from symgrad.dag.regions import Region
 from symgrad.rules import opaque
-from symgrad.rules.gate import Gate
+from symgrad.rules.row import Gate
 
 
 @dataclass(frozen=True, slots=True)

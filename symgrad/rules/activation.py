@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy
 
 from symgrad.expr import heads
-from symgrad.rules.gate import REAL, Gate
+from symgrad.rules.row import REAL, Gate
 
 ROWS = (
     Gate(

@@ -10,7 +10,7 @@ import sympy
 from sympy import Expr, Rational, S
 
 from symgrad.expr import heads, literal
-from symgrad.rules.gate import POSITIVE, REAL, Gate, Site
+from symgrad.rules.row import POSITIVE, REAL, Gate, Site
 
 BOTH = (REAL, REAL)
 

@@ -11,7 +11,7 @@ from typing import Any
 import sympy
 from sympy import Expr
 
-from symgrad.rules.gate import REAL, Gate, Site
+from symgrad.rules.row import REAL, Gate, Site
 
 ORDER = (-1.5, 3.0)
 ARGUMENT = (0.4, 4.0)

@@ -10,7 +10,7 @@ import sympy
 from sympy import Expr, Integer, S
 
 from symgrad.expr import kinks, literal
-from symgrad.rules.gate import POSITIVE, REAL, Gate, Site
+from symgrad.rules.row import POSITIVE, REAL, Gate, Site
 
 
 def jumps(site: Site, value: Expr, jump: Expr) -> Expr:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sympy
 
 from symgrad.expr import heads
-from symgrad.rules.gate import ABOVE_ONE, POSITIVE, REAL, UNIT, Gate
+from symgrad.rules.row import ABOVE_ONE, POSITIVE, REAL, UNIT, Gate
 
 OUTPUT = "reuses the output"
 STABLE = "keeps its accuracy where the textbook form overflows or cancels"

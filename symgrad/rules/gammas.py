@@ -8,7 +8,7 @@ import sympy
 from sympy import Expr, Integer, S
 
 from symgrad.expr import heads, literal
-from symgrad.rules.gate import POSITIVE, Gate, Site
+from symgrad.rules.row import POSITIVE, Gate, Site
 
 OUTPUT = "reuses the output"
 LACKING = "SymPy has the function and not this partial"

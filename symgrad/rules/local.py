@@ -15,7 +15,7 @@ from sympy.core.function import ArgumentIndexError
 
 from symgrad.errors import UnknownPartialError
 from symgrad.expr.reader import parse
-from symgrad.rules.gate import Gate, Site
+from symgrad.rules.row import Gate, Site
 
 NAMES = ("x", "y", "z", "w")
 OUT = Dummy("out", real=True)

@@ -13,7 +13,7 @@ from typing import Any
 import sympy
 from sympy import Expr
 
-from symgrad.rules.gate import Gate, Site
+from symgrad.rules.row import Gate, Site
 
 
 @dataclass(frozen=True, slots=True)

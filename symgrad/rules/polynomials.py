@@ -12,7 +12,7 @@ from typing import Any
 import sympy
 from sympy import Dummy, Expr, Integer, Rational, S
 
-from symgrad.rules.gate import REAL, UNIT, Gate, Rule, Site
+from symgrad.rules.row import REAL, UNIT, Gate, Rule, Site
 
 DEGREE = (1.0, 5.0)
 LONGEST = 64  # degree up to which a sum is written out

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sympy
 from sympy import Expr, Rational
 
-from symgrad.rules.gate import POSITIVE, REAL, UNIT, Gate, Site
+from symgrad.rules.row import POSITIVE, REAL, UNIT, Gate, Site
 
 HALF, THIRD_HALF = Rational(1, 2), Rational(3, 2)
 REMOVABLE = "SymPy's form is 0/0 at 0, where the function is smooth"

@@ -25,7 +25,7 @@ from symgrad.rules import (
     routing,
     special,
 )
-from symgrad.rules.gate import Gate
+from symgrad.rules.row import Gate
 
 
 class GateTable:

@@ -29,7 +29,9 @@ def latex(expr: Any) -> str:
     return str(sympy.latex(expr, order="none"))
 
 
-def lines(pairs: Iterable[tuple[Any, Any]], style: str) -> list[str]:
+def lines(
+    pairs: Iterable[tuple[Any, Any]], style: str, *, evaluated: bool | None = None
+) -> list[str]:
     """Return `name = formula` lines.
 
     Parameters
@@ -38,10 +40,12 @@ def lines(pairs: Iterable[tuple[Any, Any]], style: str) -> list[str]:
         Left and right sides.
     style : {"text", "latex"}
         How formulas are written.
+    evaluated : bool, optional
+        True for expanded closed forms, which are written as SymPy orders them.
     """
     if style == "latex":
         return [f"{_left(name)} = {latex(value)}" for name, value in pairs]
-    return [f"{name} = {text(value)}" for name, value in pairs]
+    return [f"{name} = {text(value, evaluated=evaluated)}" for name, value in pairs]
 
 
 def _left(name: Any) -> str:
