@@ -27,6 +27,7 @@ from symgrad.numeric.check import CheckReport, check_grad
 from symgrad.numeric.compiled import compile_function as compile  # noqa: A004 - the public name
 from symgrad.numeric.differences import numeric_grad
 from symgrad.numeric.execution import Run, evaluate, run
+from symgrad.rules.custom import gate
 from symgrad.show import tables as _tables
 
 _PROVIDERS = (_inner, _tables)  # rooms that serve lower ones when they load
@@ -45,6 +46,7 @@ __all__ = [
     "compile",
     "diff",
     "evaluate",
+    "gate",
     "grad",
     "graph",
     "hessian",

@@ -301,4 +301,3 @@ def _check_record(report: checking.CheckReport) -> dict[str, Any]:
         for e in report.entries
     }
     return {"passed": bool(report), "method": report.method, "variables": entries}
-

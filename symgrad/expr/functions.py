@@ -55,6 +55,7 @@ class FunctionTable:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
         self._names: dict[Any, str] = {}
+        self._added: set[str] = set()
         for names, head, least, most in catalogue.HEADS:
             self._add_all(names, least, most, _apply(head), head)
         for names, build, least, most in catalogue.COMPOSITES:
@@ -72,18 +73,22 @@ class FunctionTable:
         if head is not None:
             self._names[head] = first
 
-    def add(self, name: str, head: Any, least: int, most: int | None) -> None:
-        """Add a function under a new name."""
+    def add(
+        self, name: str, head: Any, least: int, most: int | None, *, replace: bool = False
+    ) -> None:
+        """Add a function under a new name; `replace` allows one that was added before."""
         if not name.isascii() or not name.isidentifier() or name in RESERVED:
             raise UnsupportedError(
                 f"`{name}` cannot name a function; use ASCII letters, digits and `_`, "
                 f"and none of {', '.join(sorted(RESERVED))}"
             )
-        if name in self._entries and self._names.get(head) != name:
+        replaced = replace and name in self._added
+        if name in self._entries and self._names.get(head) != name and not replaced:
             raise UnsupportedError(f"`{name}` is already a function; choose another name")
         if least < 1 or (most is not None and most < least):
             raise UnsupportedError(f"`{name}` cannot take {least} to {most} arguments")
         self._add_all(name, least, most, _apply(head), head)
+        self._added.add(name)
 
     def entry(self, name: str) -> Entry | None:
         """Return how to read the function `name`, or None."""
@@ -117,7 +122,9 @@ def undefined(name: str, head: Any) -> Entry:
 TABLE = FunctionTable()
 
 
-def register(name: str, head: Any, min_args: int, max_args: int | None) -> None:
+def register(
+    name: str, head: Any, min_args: int, max_args: int | None, *, replace: bool = False
+) -> None:
     """Make a gate known to the reader and the printer.
 
     Parameters
@@ -128,6 +135,8 @@ def register(name: str, head: Any, min_args: int, max_args: int | None) -> None:
         A SymPy `Function` class, or an undefined function.
     min_args, max_args : int
         How many arguments it takes, at least 1; None as `max_args` is any number.
+    replace : bool
+        Whether a name that was registered before may be given away again.
 
     Raises
     ------
@@ -142,7 +151,7 @@ def register(name: str, head: Any, min_args: int, max_args: int | None) -> None:
     >>> parse("bump(x, 2)").expr
     bump(x, 2)
     """
-    TABLE.add(name, head, min_args, max_args)
+    TABLE.add(name, head, min_args, max_args, replace=replace)
 
 
 def known_names() -> list[str]:

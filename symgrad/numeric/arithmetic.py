@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import cmath
 import math
+from collections.abc import Container
 from functools import lru_cache
 from typing import Any
 
@@ -15,10 +16,11 @@ import numpy as np
 import sympy
 from sympy import S
 
-from symgrad.dag.digraph import Graph
+from symgrad.dag.digraph import Graph, graph
+from symgrad.expr.heads import OwnHead
 from symgrad.numeric import kernels, precise
 from symgrad.numeric.backend import Machine
-from symgrad.numeric.program import Program, lower_region
+from symgrad.numeric.program import Program, lower, lower_region
 from symgrad.rules import opaque
 from symgrad.rules.row import Gate
 
@@ -59,7 +61,10 @@ class Floats:
         """Return the NumPy function of a gate."""
         found = self._kernels.get(gate)
         if found is None:
-            found = kernels.kernel(gate, complex_values=self.complex_values)
+            if is_defined(gate, kernels.REAL):
+                found = _by_definition(self, gate)
+            else:
+                found = kernels.kernel(gate, complex_values=self.complex_values)
             self._kernels[gate] = found
         return found
 
@@ -96,7 +101,12 @@ class Precise:
 
     def kernel(self, gate: Gate) -> Any:
         """Return the mpmath function of a gate."""
-        return self._kernels.setdefault(gate, precise.kernel(gate))
+        found = self._kernels.get(gate)
+        if found is None:
+            by_formula = is_defined(gate, precise.KERNELS)
+            found = _by_definition(self, gate) if by_formula else precise.kernel(gate)
+            self._kernels[gate] = found
+        return found
 
     def whole(self, payload: opaque.Whole, args: tuple[Any, ...]) -> Any:
         """Return a sum, product or integral."""
@@ -112,6 +122,27 @@ class Precise:
 
 
 Arithmetic = Floats | Precise
+
+
+def is_defined(gate: Gate, known: Container[str]) -> bool:
+    """Return whether the numbers of a gate come from the formula of its head."""
+    own = isinstance(gate.head, type) and issubclass(gate.head, OwnHead)
+    return own and gate.name not in known and not gate.kernels
+
+
+def _by_definition(arithmetic: Arithmetic, gate: Gate) -> Any:
+    """Return a kernel that runs the formula of the gate's head."""
+    machines: dict[int, Machine] = {}
+
+    def defined(*args: Any) -> Any:
+        count = len(args)
+        if count not in machines:
+            symbols = tuple(sympy.Dummy(f"x{k}", real=True) for k in range(count))
+            formula = graph(gate.head.definition(*symbols))
+            machines[count] = arithmetic.machine(lower(formula, symbols))
+        return machines[count](args)[0]
+
+    return defined
 
 
 def _apply(arithmetic: Arithmetic, gate: Gate, args: tuple[Any, ...], payload: Any) -> Any:
