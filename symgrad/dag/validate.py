@@ -78,7 +78,8 @@ def check_ports(ports: Sequence[int], what: str, size: int, where: str) -> None:
     """Check that outputs, inputs or names stand for nodes."""
     for port in ports:
         if type(port) is not int or not 0 <= port < size:
-            raise GraphError(f"{what} {port!r}{where} is no node; nodes are 0 to {size - 1}")
+            known = f"nodes are 0 to {size - 1}" if size else "there are none"
+            raise GraphError(f"{what} {port!r}{where} is no node; {known}")
 
 
 def check_table(nodes: Nodes, where: str) -> None:
