@@ -165,9 +165,8 @@ def rooms_without_floor(house: House) -> list[str]:
 
 
 def import_cycles(house: House) -> list[str]:
-    arrows = nx.DiGraph(
-        (importer.name, target) for importer, target, _, _ in imports(house) if target in house
-    )
+    arrows = nx.DiGraph()
+    arrows.add_edges_from((importer.name, target) for importer, target, _, _ in imports(house))
     rings = [sorted(ring) for ring in nx.strongly_connected_components(arrows) if len(ring) > 1]
     return [" <-> ".join(ring) for ring in sorted(rings)]
 
