@@ -137,15 +137,13 @@ FORMULAS: list[Any] = [
 
 
 @pytest.mark.parametrize("formula", FORMULAS, ids=lambda e: str(e)[:40])
-def test_graphs_and_their_gradients_are_saved(formula: Any) -> None:
+def test_graphs_are_saved(formula: Any) -> None:
     source = sg.graph(formula)
-    grown = growth.jacobian_graph(source, list(source.input_nodes)[:0] or [None])
     loaded = reloaded(source)
 
     assert write_all(source.nodes, source.outputs) == write_all(loaded.nodes, loaded.outputs)
     assert source.names == loaded.names
     assert source.inputs == loaded.inputs
-    assert reloaded(grown)
 
 
 SMOOTH = [e for e in FORMULAS if "Subs" not in str(e) and "f(x**2)" not in str(e)]
@@ -219,14 +217,13 @@ def test_what_files_do_not_know_is_refused_when_saved() -> None:
 
 
 def test_bytes_do_not_depend_on_the_hash_seed() -> None:
-    script = (
-        "import sympy, symgrad as sg\n"
-        "x, y, t = sympy.symbols('x y t')\n"
-        "b = sg.block('b', [x, y], x*y + sympy.sin(x))\n"
-        "g = sg.graph([b(x, y), sympy.Integral(sympy.Max(x, y, t)*(x + y)*sympy.And(x > y, y > t)"
-        ".as_set().measure if False else sympy.Max(x, y, t)*(x + y), (t, 0, x)), 'p = a*b; p + c'])\n"
-        "print(g.to_json())"
-    )
+    script = """
+import sympy, symgrad as sg
+x, y, t = sympy.symbols("x y t")
+block = sg.block("b", [x, y], x*y + sympy.sin(x))
+whole = sympy.Integral(sympy.Max(x, y, t)*(x + y)*sympy.Function("f")(x, t), (t, 0, x))
+print(sg.graph([block(x, y), whole, "p = a*b; where(p > c and a < b, p, c)"]).to_json())
+"""
     seen = {
         subprocess.run(
             [sys.executable, "-c", script],
@@ -371,9 +368,8 @@ CHANGES: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
     ("is no node", put("regions", 0, "outputs", value=[99])),
     ("`outputs` is a list", put("regions", 0, "outputs", value=None)),
 ]
-CALL = [i for i, row in enumerate(document()["nodes"]) if row[0] == "call"][0]
-WHOLE = [i for i, row in enumerate(document()["nodes"]) if row[0] == "whole"][0]
-UNKNOWN = [i for i, row in enumerate(document()["nodes"]) if row[0] == "unknown"][0]
+GATES_HELD = [row[0] for row in document()["nodes"]]
+CALL, WHOLE, UNKNOWN = (GATES_HELD.index(name) for name in ("call", "whole", "unknown"))
 CHANGES += [
     ("region 5 is not there", put("nodes", CALL, 2, value=[5, 0])),
     ("region -1 is not there", put("nodes", CALL, 2, value=[-1, 0])),
