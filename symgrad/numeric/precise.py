@@ -1,8 +1,9 @@
 """mpmath kernels: every gate at any precision, slow and obvious.
 
-This is the reference that the other backends answer to, and what `digits=` uses. What mpmath lacks is
-asked of SymPy's `evalf`. Arguments beyond any sensible magnitude give inf or are refused by name, so that
-a tower of exponentials cannot stall.
+This is the reference that the other backends answer to, and what `digits=` uses. What mpmath
+lacks is
+asked of SymPy's `evalf`. Arguments beyond any sensible magnitude give inf or are refused by name,
+so that a tower of exponentials cannot stall.
 """
 
 from __future__ import annotations
@@ -117,6 +118,12 @@ def softplus(x: Any) -> Any:
     return logsumexp(x, mp.mp.zero)
 
 
+def leaky_relu(x: Any, alpha: Any = None) -> Any:
+    """Return the leaky rectifier; its slope is 1/100 unless given."""
+    slope = mp.mpf(1) / 100 if alpha is None else alpha
+    return x if x > 0 else slope * x
+
+
 def elu(x: Any, alpha: Any = 1) -> Any:
     """Return the exponential linear unit."""
     return x if x > 0 else alpha * mp.expm1(x)
@@ -155,12 +162,12 @@ KERNELS: dict[str, Kernel] = {
     "ne": lambda x, y: x != y,
     "and": lambda *a: all(a),
     "or": lambda *a: any(a),
-    "xor": lambda *a: reduce(lambda p, q: bool(p) != bool(q), a),
+    "xor": lambda *a: reduce(lambda p, q: bool(p) != bool(q), a, False),
     "not": lambda x: not x,
     "sigmoid": sigmoid,
     "softplus": softplus,
     "relu": lambda x: mp.nan if mp.isnan(x) else max(x, mp.mp.zero),
-    "leaky_relu": lambda x, a=mp.mpf(1) / 100: x if x > 0 else a * x,
+    "leaky_relu": leaky_relu,
     "elu": elu,
     "selu": lambda x: number(heads.SELU_SCALE) * elu(x, number(heads.SELU_ALPHA)),
     "gelu": lambda x: x * (1 + mp.erf(x / mp.sqrt(2))) / 2,
@@ -233,8 +240,8 @@ def _bounded(gate: Gate, function: Kernel) -> Kernel:
         for arg in args:
             if mp.isfinite(arg) and mp.mag(arg) > HUGE:
                 raise BackendError(
-                    f"`{gate.name}` is asked at a number of about 2**{mp.mag(arg)}; its value cannot "
-                    "be had in reasonable time: rescale the formula"
+                    f"`{gate.name}` is asked at a number of about 2**{mp.mag(arg)}; its value "
+                    "cannot be had in reasonable time: rescale the formula"
                 )
         return function(*args)
 
@@ -249,6 +256,8 @@ def _poles(function: Kernel) -> Kernel:
             return mp.nan
         try:
             return function(*args)
+        except BackendError:
+            raise
         except ZeroDivisionError:
             return mp.inf
         except ValueError:

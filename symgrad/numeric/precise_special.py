@@ -130,9 +130,9 @@ def harmonic(n: Any, m: Any = 1) -> Any:
 
 def bernoulli(n: Any, x: Any = None) -> Any:
     """Return Bernoulli numbers (with B_1 = 1/2) and polynomials."""
-    if not mp.isint(n):
+    if not mp.isint(n) or mp.re(n) < 0:
         return -n * mp.zeta(1 - n, 1 if x is None else x)
-    order = int(n)
+    order = int(mp.re(n))
     if x is None:
         return mp.mpf(1) / 2 if order == 1 else mp.bernoulli(order)
     return mp.bernpoly(order, x)
@@ -141,15 +141,17 @@ def bernoulli(n: Any, x: Any = None) -> Any:
 def euler(n: Any, x: Any = None) -> Any:
     """Return Euler numbers and polynomials."""
     if x is None:
-        return mp.eulernum(int(n)) if mp.isint(n) else mp.mpf(2) ** n * euler(n, mp.mpf(1) / 2)
-    if mp.isint(n):
-        return mp.eulerpoly(int(n), x)
-    return 2 / (n + 1) * (bernoulli(n + 1, x) - mp.mpf(2) ** (n + 1) * bernoulli(n + 1, x / 2))
+        return (
+            mp.eulernum(int(mp.re(n))) if mp.isint(n) else mp.mpf(2) ** n * euler(n, mp.mpf(1) / 2)
+        )
+    if mp.isint(n) and mp.re(n) >= 0:
+        return mp.eulerpoly(int(mp.re(n)), x)
+    return 2 * eta(-n, x)
 
 
 def genocchi(n: Any, x: Any = 1) -> Any:
     """Return Genocchi numbers (with G_1 = -1) and polynomials."""
-    return 2 * (bernoulli(n, x) - mp.mpf(2) ** n * bernoulli(n, (x + 1) / mp.mpf(2)))
+    return -n * euler(n - 1, x) if n != 0 else mp.mp.zero
 
 
 def recurrent(last: list[int], step: Callable[[Any], tuple[Any, ...]]) -> Kernel:
@@ -172,14 +174,25 @@ def fibonacci(n: Any, x: Any = None) -> Any:
     if x is None:
         return mp.fib(n)
     root = mp.sqrt(x * x + 4)
-    if mp.isint(n) and n >= 0:
-        return fibonacci_polynomial(int(n), x)
+    if mp.isint(n) and mp.re(n) >= 0:
+        return fibonacci_polynomial(int(mp.re(n)), x)
     grow = (x + root) / 2
     return (grow**n - mp.cospi(n) * grow ** (-n)) / root
 
 
 fibonacci_polynomial = recurrent([1, 0], lambda x: (x, mp.mp.one))
 tribonacci = recurrent([1, 0, 0], lambda x: (x * x, x, mp.mp.one))
+
+
+def ferrers(n: Any, m: Any, x: Any) -> Any:
+    """Return the Ferrers function; for natural orders by Gegenbauer polynomials (DLMF 18.11.1)."""
+    n, m = mp.re(n), mp.re(m)
+    if not (mp.isint(n) and mp.isint(m) and m >= 0 and n >= 0):
+        return mp.legenp(n, m, x, type=2)
+    if m > n:
+        return mp.mp.zero
+    slope = (-1) ** int(m) * mp.fac2(2 * m - 1) * (1 - x * x) ** (m / 2)
+    return slope * mp.gegenbauer(n - m, m + mp.mpf(1) / 2, x)
 
 
 def hermite_probabilist(n: Any, x: Any) -> Any:
@@ -289,7 +302,7 @@ KERNELS: dict[str, Kernel] = {
     "marcumq": marcum,
     # polynomials
     "legendre": mp.legendre,
-    "assoc_legendre": lambda n, m, x: mp.legenp(n, m, x, type=2),
+    "assoc_legendre": ferrers,
     "laguerre": lambda n, x: mp.laguerre(n, 0, x),
     "assoc_laguerre": from_degree_zero(mp.laguerre),
     "hermite": mp.hermite,

@@ -15,7 +15,7 @@ from symgrad.errors import ShapeError, UnsupportedError
 from symgrad.expr import functions, heads
 from symgrad.expr.numbers import as_expr
 from symgrad.expr.reader import parse
-from symgrad.rules.row import REAL, Gate, Interval, Role, Rule, Site
+from symgrad.rules.row import REAL, Gate, Rule, Site
 from symgrad.rules.table import GATES
 
 OUT = Symbol("out")
@@ -28,32 +28,25 @@ def gate(
     *,
     partials: Sequence[Any] | None = None,
     numpy: Callable[..., Any] | None = None,
-    mpmath: Callable[..., Any] | None = None,
-    domain: Sequence[Interval] = (REAL,),
-    analytic: bool = False,
-    role: Role = "",
-    reason: str = "",
-    source: str = "",
     replace: bool = False,
+    **row: Any,
 ) -> Any:
     """Register a gate of your own and return its SymPy head.
 
     Parameters
     ----------
-    name : str
-        An identifier; the reader knows the gate by it.
-    args : str or sequence of Symbol
-        Its operands, as in `"x, b"`; shape () each.
+    name, args : str, str or sequence of Symbol
+        Its name in text, and its operands, as in `"x, b"`; shape () each.
     value : str or Expr, optional
         The formula in the operands; partials and numbers follow from it.
     partials : sequence of (str, Expr or None), optional
         One an operand, in the operands and `out`, the gate's own value; None: not known.
-    numpy, mpmath : callable, optional
-        Numeric functions; needed where there is no `value`.
-    domain : sequence of (float, float)
-        Where tests draw each operand; the last interval repeats.
-    analytic, role, reason, source, replace
-        As in `Gate`; `replace=True` allows to register a name again.
+    numpy : callable, optional
+        The numeric function; needed where there is no `value`.
+    replace : bool
+        Whether a gate of this name that was registered before gives way.
+    **row
+        Further fields of a table row: `domain`, `analytic`, `role`, `mpmath`, `source`.
 
     Returns
     -------
@@ -62,10 +55,8 @@ def gate(
 
     Raises
     ------
-    UnsupportedError
-        If the name is taken, or neither a formula nor partials and a numeric function are given.
-    ShapeError
-        If there are not as many partials as operands.
+    UnsupportedError, ShapeError
+        If the name is taken, the gate has no value, or partials do not fit the operands.
 
     Examples
     --------
@@ -77,22 +68,30 @@ def gate(
     known = [None if p is None else _formula(p) for p in partials or ()]
     _check(name, operands, value, known, numpy)
     head = _head(name, operands, None if value is None else _formula(value), known)
-    kernels = {"numpy": numpy, "mpmath": mpmath}
-    row = Gate(
-        name,
-        head,
-        _rule(operands, known) if known else None,
-        (len(operands), len(operands)),
-        tuple(domain),
-        role=role,
-        analytic=analytic,
-        kernels={k: f for k, f in kernels.items() if f is not None},
-        reason=reason,
-        source=source,
+    made = _row(
+        name, head, operands, known, {"numpy": numpy, "mpmath": row.pop("mpmath", None)}, row
     )
     functions.register(name, head, len(operands), len(operands), replace=replace)
-    GATES.add(row, replace=replace)
+    GATES.add(made, replace=replace)
     return head
+
+
+def _row(
+    name: str,
+    head: Any,
+    operands: Sequence[Expr],
+    partials: Sequence[Any],
+    kernels: Mapping[str, Any],
+    fields: Mapping[str, Any],
+) -> Gate:
+    """Return the row of the table."""
+    settings = {"domain": (REAL,), "analytic": False, **fields}
+    unknown = set(settings) - {"domain", "analytic", "role", "reason", "source"}
+    if unknown:
+        raise UnsupportedError(f"a gate has no field `{unknown.pop()}`")
+    rule = _rule(operands, partials) if partials else None
+    numbers = {k: f for k, f in kernels.items() if f is not None}
+    return Gate(name, head, rule, (len(operands),) * 2, kernels=numbers, **settings)
 
 
 def _formula(value: Any) -> Any:
@@ -108,7 +107,8 @@ def _check(
         )
     if partials and len(partials) != len(operands):
         raise ShapeError(
-            f"gate `{name}` has {len(operands)} operands but {len(partials)} partials; give one each"
+            f"gate `{name}` has {len(operands)} operands but {len(partials)} partials; give one "
+            "each"
         )
     allowed = {*operands, OUT}
     for formula in [p for p in partials if p is not None]:

@@ -85,12 +85,15 @@ def jacobi_term(
 # --- partials by an angle or a variable ---
 
 
-def harmonic_by_colatitude(n: Expr, m: Expr, theta: Expr, phi: Expr) -> Expr:
-    """Return dY_n^m/dtheta; the second term vanishes at m = n."""
+def harmonic_by_colatitude(site: Site) -> Expr:
+    """Return dY_n^m/dtheta; Y_n^(m+1) is 0 where m = n, and its factor is no real number beyond."""
+    n, m, theta, phi = site.operands
+    turned = m * sympy.cot(theta) * site.out
+    known = site.constants[:2]
+    if all(isinstance(c, Integer) for c in known) and known[1] >= known[0]:
+        return turned
     raised = sympy.sqrt((n - m) * (n + m + 1)) * sympy.exp(-sympy.I * phi)
-    return m * sympy.cot(theta) * sympy.Ynm(n, m, theta, phi) + raised * sympy.Ynm(
-        n, m + 1, theta, phi
-    )
+    return turned + raised * sympy.Ynm(n, m + 1, theta, phi)
 
 
 def fibonacci_partial(site: Site) -> Expr:
@@ -100,9 +103,14 @@ def fibonacci_partial(site: Site) -> Expr:
     return (n * lucas - x * site.out) / (x**2 + 4)
 
 
-def touchard_term(k: Expr, n: Expr, x: Expr, out: Expr) -> Expr:
-    """Return the summand of dB_n(x)/dx."""
-    return sympy.binomial(n, k) * sympy.bell(k, x)
+def touchard_partial(site: Site) -> Expr:
+    """Return dB_n(x)/dx; the form for an unknown degree is 0/0 at x = 0."""
+    n, x = site.operands
+    degree = known_degree(site)
+    if degree is None or degree > LONGEST:
+        return sympy.bell(n + 1, x) / x - site.out
+    terms = (sympy.binomial(degree, k) * sympy.bell(k, x) for k in range(degree))
+    return sympy.Add(*terms)
 
 
 def expanded_partial(site: Site) -> Expr:
@@ -124,6 +132,7 @@ def polynomial(
     unknown: tuple[int, ...] = (0,),
     integers: tuple[int, ...] = (0,),
     least: int | None = None,
+    complex_valued: bool = False,
     reason: str = "",
 ) -> Gate:
     """Return the row of a polynomial whose degree is operand 0."""
@@ -136,6 +145,7 @@ def polynomial(
         domain,
         integers=integers,
         unknown=unknown,
+        complex_valued=complex_valued,
         sited=True,
         reason=reason or "0 at a known degree 0",
         source=source,
@@ -253,13 +263,14 @@ HARMONICS = (
         by(
             None,
             None,
-            of_operands(harmonic_by_colatitude),
+            harmonic_by_colatitude,
             lambda site: site.operands[1] * sympy.I * site.out,
         ),
         (DEGREE, (0.0, 1.0), (0.3, 2.8), REAL),
         "DLMF 14.30.1",
         integers=(0, 1),
         unknown=(0, 1),
+        complex_valued=True,
     ),
     polynomial(
         "Znm",
@@ -310,9 +321,9 @@ SEQUENCES = (
     polynomial(
         "bell",
         sympy.bell,
-        by(None, over_degrees(touchard_term)),
+        by(None, touchard_partial),
         (DEGREE, REAL),
-        "the generating function exp(x*(exp(t) - 1))",
+        "the generating function exp(x*(exp(t) - 1)), and x*(B_n + B_n') = B_(n+1)",
         least=1,
         reason=LACKING,
     ),
