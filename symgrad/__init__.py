@@ -6,16 +6,8 @@ intermediate value and local derivative on the way, and a check against numeric 
 
 from symgrad.calculus import inner as _inner
 from symgrad.calculus.cost import stats
-from symgrad.calculus.derivatives import (
-    diff,
-    grad,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    value_and_grad,
-    vjp,
-)
+from symgrad.calculus.derivatives import diff, grad, value_and_grad
+from symgrad.calculus.products import hessian, hvp, jacobian, jvp, vjp
 from symgrad.dag.digraph import Graph, graph
 from symgrad.errors import SymgradError
 from symgrad.expr.heads import stop_gradient
@@ -24,13 +16,14 @@ from symgrad.expr.printer import text
 from symgrad.expr.reader import Parsed, parse
 from symgrad.expr.region import block, scan
 from symgrad.numeric.check import CheckReport, check_grad
-from symgrad.numeric.compiled import compile_function as compile  # noqa: A004 - the public name
+from symgrad.numeric.compiled import compile_function as compile
 from symgrad.numeric.differences import numeric_grad
 from symgrad.numeric.execution import Run, evaluate, run
 from symgrad.rules.custom import gate
+from symgrad.show import formulas as _formulas
 from symgrad.show import tables as _tables
 
-_PROVIDERS = (_inner, _tables)  # rooms that serve lower ones when they load
+_PROVIDERS = (_inner, _formulas, _tables)  # rooms that serve lower ones when they load
 
 __version__ = "0.1.0"
 

@@ -1,7 +1,7 @@
 """The command: `symgrad run | grad | diff | check | stats EXPR`.
 
-Exit code 0 is success, 1 a gradient check that failed, 2 input that cannot be used. Wrong input ends in a
-message, never in a traceback.
+Exit code 0 is success, 1 a gradient check that failed, 2 input that cannot be used. Wrong input
+ends in a message, never in a traceback.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def stats_command(expr: str, wrt: str, style: str) -> None:
 
 
 def _read(expr: str) -> str:
-    return click.get_text_stream("stdin").read() if expr == "-" else expr
+    return sys.stdin.read() if expr == "-" else expr
 
 
 def _wanted(names: str) -> list[str]:

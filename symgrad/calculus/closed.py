@@ -16,8 +16,8 @@ from sympy.core.mul import _mulsort
 
 from symgrad.calculus.normal import Normaliser
 from symgrad.calculus.terms import FUNCTION, LEAF, NUMBER, PRODUCT, SUM, Terms
-from symgrad.dag.express import LITERAL, write, write_all
 from symgrad.dag.digraph import Graph
+from symgrad.dag.express import LITERAL, write, write_all
 from symgrad.dag.nodes import Nodes, reachable
 from symgrad.errors import FormTooLargeError, UnsupportedError
 from symgrad.expr import literal

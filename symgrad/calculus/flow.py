@@ -1,8 +1,8 @@
 """Signed, masked contributions: what travels along a wire in either direction.
 
 A flow is `(sign, value, mask)`. The sign stays outside so that a sum subtracts instead of negating
-first. The mask is the condition of a `where` whose unselected branch must receive exactly nothing: it
-is applied where flows meet or end, so that `0*inf` never makes a nan on the way.
+first. The mask is the condition of a `where` whose unselected branch must receive exactly
+nothing: it is applied where flows meet or end, so that `0*inf` never makes a nan on the way.
 """
 
 from __future__ import annotations

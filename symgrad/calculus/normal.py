@@ -1,7 +1,8 @@
 """From nodes to normal terms: like terms and powers collected, trivial gates gone.
 
 One pass in topological order. A sum or product that a single consumer of its own kind reads is
-extended in place, so long chains stay linear; a shared one is closed and only short ones are copied.
+extended in place, so long chains stay linear; a shared one is closed and only short ones are
+copied.
 """
 
 from __future__ import annotations

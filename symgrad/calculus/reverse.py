@@ -1,7 +1,7 @@
 """Reverse accumulation: one walk against the arrows.
 
-Generic in its algebra: with a graph's own algebra the cotangents are new nodes, with floats they are
-numbers.
+Generic in its algebra: with a graph's own algebra the cotangents are new nodes, with floats they
+are numbers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Normal terms: the interned form in which closed forms are collected.
 
 A term is an integer. Sums hold coefficients of unit terms, products hold rational exponents of
-bases, so like terms meet in one dictionary entry. Terms are a view for readers: their rewrites (see the
+bases, so like terms meet in one dictionary entry. Terms are a view for readers: their rewrites
+(see the
 page of rewrites in the docs) may widen a domain, and no numeric program is made from them.
 """
 

@@ -96,7 +96,8 @@ def parts(expr: Basic) -> Sequence[Basic]:
         return ()
     if isinstance(expr, WHOLES):
         return _free_symbols(expr)
-    return expr.args
+    arguments: tuple[Basic, ...] = expr.args
+    return arguments
 
 
 def _free_symbols(expr: Basic) -> list[Basic]:

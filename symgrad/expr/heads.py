@@ -115,7 +115,7 @@ class Indicator(OwnHead):
         return S.Zero
 
     def _relation(self) -> tuple[str, str]:
-        x, y, tie = self.args
+        tie = self.args[2]
         operator = {S.Zero: ">", S.One: ">="}.get(tie, ">")
         return operator, "" if tie in (S.Zero, S.One) else f", tie={tie}"
 

@@ -77,16 +77,10 @@ def extremum_partial(
         The arguments, length n ≥ 1.
     live : sequence of bool
         False where an argument is a constant: a tie with a constant gives 0.
-    index : int
-        Which argument.
-    out : Expr
-        The value of the gate.
-    kinks : str
-        The policy.
-    indicator, extremum : callable
-        Constructors of the indicator head and of the gate itself.
-    largest : bool
-        True for max, False for min.
+    index, out, kinks : int, Expr, str
+        Which argument, the value of the gate, the policy.
+    indicator, extremum, largest : callable, callable, bool
+        Constructors of the indicator and of the gate itself; True for max, False for min.
 
     Notes
     -----

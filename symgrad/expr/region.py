@@ -43,6 +43,7 @@ class Block(sympy.Atom):  # type: ignore[misc]
     outputs: tuple[Expr, ...]
 
     def __new__(cls, name: str, inputs: Sequence[Expr], outputs: Sequence[Expr]) -> Block:
+        """Make the leaf; `block` checks the inputs first."""
         self: Block = super().__new__(cls)
         self.name, self.inputs, self.outputs = name, tuple(inputs), tuple(outputs)
         return self
@@ -75,11 +76,13 @@ class Call(OwnHead):
 
     @classmethod
     def definition(cls, *args: Any) -> Expr:
+        """Return the block's formula at the operands."""
         block, index, *operands = args
         pairs = dict(zip(block.inputs, operands, strict=True))
         return block.outputs[int(index)].xreplace(pairs)
 
     def fdiff(self, argindex: int = 1) -> Expr:
+        """Return the partial by argument `argindex`, counted from 1; operands begin at 3."""
         block, index, *operands = self.args
         inner = block.outputs[int(index)].diff(block.inputs[argindex - 3])
         return inner.xreplace(dict(zip(block.inputs, operands, strict=True)))
@@ -99,6 +102,7 @@ class Scan(OwnHead):
 
     @classmethod
     def definition(cls, *args: Any) -> Expr:
+        """Return the loop written out."""
         block, index, length, *operands = args
         count = len(block.outputs)
         carries, params = operands[:count], operands[count:]

@@ -36,7 +36,7 @@ def float_of(value: Any) -> Any:
         except OverflowError:
             return math.copysign(math.inf, int(value.p))
     z = complex(value)
-    return z if z.imag != 0 or cmath.isnan(z) and z.imag != z.imag else z.real
+    return z if z.imag != 0 or (cmath.isnan(z) and z.imag != z.imag) else z.real
 
 
 class Floats:

@@ -1,6 +1,7 @@
 """The gradient check: analytic against numeric, with the lecture's rules.
 
-Relative error |a - n|/max(|a|, |n|) a variable; up to 1e-7 happy, up to 1e-4 fine, up to 1e-2 uneasy, above wrong.
+Relative error |a - n|/max(|a|, |n|) a variable; up to 1e-7 happy, up to 1e-4 fine, up to 1e-2
+uneasy, above wrong.
 A kink between the two evaluations is found by a change of winner, never guessed from the error.
 """
 
@@ -12,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.calculus import growth, wrt as structure
+from symgrad.calculus import growth
+from symgrad.calculus import wrt as structure
 from symgrad.dag.digraph import Graph, graph
 from symgrad.errors import GradientCheckError
 from symgrad.expr.kinks import check_policy
@@ -166,16 +168,8 @@ def check_grad(
 
     Parameters
     ----------
-    f : str, Expr, Parsed or Graph
-        One scalar formula.
-    at : mapping of name or symbol to number
-        The point.
-    wrt : structure of variables, optional
-        Which gradients; inner nodes too. Default: every variable.
-    method : {"central", "complex", "richardson"}
-        How differences are taken.
-    step : float, optional
-        Relative to max(1, |x|); default 1e-5 for central differences.
+    f, at, wrt, method, step
+        As for `numeric_grad`.
     kinks : {"min_norm", "first", "nan", "raise"}
         What the analytic gradient is where it does not exist.
     sweep : bool
@@ -185,11 +179,6 @@ def check_grad(
     -------
     CheckReport
         True if every verdict is happy or fine; `.table()`, `.raise_if_failed()`.
-
-    Raises
-    ------
-    MissingValueError, UnknownNameError
-        If names do not match.
 
     References
     ----------
@@ -207,8 +196,7 @@ def check_grad(
     analytic = analytic_gradient(source, values, wanted, kinks)
     numeric = differences(moved, method, step)
     names = [_name(source, leaf) for leaf in structure.leaves(wanted)]
-    with np.errstate(all="ignore"):
-        known = forward_values(source, values, Floats(complex_values=_complex(values)))
+    known = _values(source, values)
     entries = tuple(
         _entry(target, name, a, n, method, step)
         for target, name, a, n in zip(moved, names, analytic, numeric, strict=True)
@@ -216,6 +204,11 @@ def check_grad(
     swept = _swept(moved, names, analytic) if sweep else {}
     ties = tuple(f"{source.nodes.gates[n].name} (node {n})" for n in kinked.met(source, known))
     return CheckReport(entries, known[source.outputs[0]], method, ties, swept)
+
+
+def _values(source: Graph, values: list[Any]) -> list[Any]:
+    with np.errstate(all="ignore"):
+        return forward_values(source, values, Floats(complex_values=_complex(values)))
 
 
 def _complex(values: list[Any]) -> bool:
@@ -227,9 +220,7 @@ def analytic_gradient(source: Graph, values: list[Any], wanted: Any, kinks: str)
     grown = growth.gradient(source, structure.nodes_of(source, wanted), kinks)
     known = dict(zip(source.inputs, values, strict=True))
     inputs = [known[s] for s in grown.inputs]
-    arithmetic = Floats(complex_values=_complex(values))
-    with np.errstate(all="ignore"):
-        found = forward_values(grown, inputs, arithmetic)
+    found = _values(grown, inputs)
     return [found[o] for o in grown.outputs[1:]]
 
 

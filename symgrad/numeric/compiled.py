@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from sympy import Indexed
 
-from symgrad.calculus import growth, wrt as structure
-from symgrad.dag.digraph import Graph, graph
+from symgrad.calculus import growth
+from symgrad.calculus import wrt as structure
+from symgrad.calculus.question import scalar
+from symgrad.dag.digraph import Graph
 from symgrad.errors import BackendError, ShapeError, UnknownNameError, UnsupportedError
-from symgrad.expr.kinks import check_policy
 from symgrad.expr.symbols import label
 from symgrad.numeric.arithmetic import Floats
 from symgrad.numeric.numbers import as_value, broadcast
@@ -122,28 +123,19 @@ def compile_function(
     f : str, Expr, Parsed or Graph
         One scalar formula.
     args : sequence of names or symbols, optional
-        The order of the arguments; a list inside is one packed array, shape (..., k). The name of
-        a subscripted variable stands for all of its elements. Default: order of first appearance.
-    wrt : structure of variables, optional
-        What to differentiate by. Default: the structure of `args`.
-    returns : {"value", "grad"} or tuple of them
-        What a call gives.
+        The order of the arguments; a list inside is one packed array, shape (..., k), and so is
+        the name of subscripted variables. Default: order of first appearance.
+    wrt, returns : structure of variables, {"value", "grad"} or tuple of them
+        What to differentiate by (default: the structure of `args`); what a call gives.
     backend : {"auto", "numpy"}
         Who runs the program.
-    kinks : {"min_norm", "first", "nan", "raise"}
-        What the derivative is where it does not exist ("raise" needs `run`).
+    kinks : {"min_norm", "first", "nan"}
+        What the derivative is where it does not exist.
 
     Returns
     -------
     Compiled
-        A callable `fn(*values)`; every result has the broadcast shape of the values.
-
-    Raises
-    ------
-    UnknownNameError
-        If `args` leaves out a variable of `f` or names another.
-    BackendError
-        If the backend does not exist.
+        `fn(*values)`; every result has the broadcast shape of the values.
 
     Examples
     --------
@@ -152,11 +144,8 @@ def compile_function(
     >>> value.tolist(), dx.tolist(), dy.tolist()
     ([9.0, 18.0], [6.0, 12.0], [9.0, 9.0])
     """
-    check_policy(kinks)
     _check_choices(returns, backend, kinks)
-    source = graph(f)
-    if len(source.outputs) != 1:
-        raise ShapeError(f"compile takes one scalar, but {len(source.outputs)} outputs were given")
+    source = scalar(f, kinks)
     arguments = _arguments(source, args)
     wanted = _wanted(source, arguments, wrt)
     grown = growth.gradient(source, structure.nodes_of(source, _flat(wanted)), kinks)

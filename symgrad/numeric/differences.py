@@ -84,8 +84,8 @@ class Target:
 def targets(f: Any, at: Mapping[Any, Any] | None, wrt: Any) -> tuple[list[Target], Any]:
     """Return what to move for each variable, and the structure of `wrt`.
 
-    An inner node is moved in a graph of its own in which it is a variable; everything upstream of it
-    keeps its value.
+    An inner node is moved in a graph of its own in which it is a variable; everything upstream of
+    it keeps its value.
 
     Raises
     ------

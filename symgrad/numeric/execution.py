@@ -1,7 +1,7 @@
 """Runs: every value, local gradient and global gradient of a graph at one point or a batch.
 
-`run` walks the graph itself with numbers, so that each step can be shown; `evaluate` gives the value
-alone, at any precision.
+`run` walks the graph itself with numbers, so that each step can be shown; `evaluate` gives the
+value alone, at any precision.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Run:
         return first_nonfinite(self.graph, self._values)
 
     def table(self, **options: Any) -> Any:
-        """Return the table of the run: a row a node, value and gradient and where they come from."""
+        """Return a row a node: value and gradient, and where they come from."""
         return service("run.table")(self, **options)
 
     def __str__(self) -> str:

@@ -98,7 +98,7 @@ def met(graph: Graph, values: Sequence[Any]) -> list[int]:
 
 
 def _boundary(graph: Graph, node: int, values: Sequence[Any]) -> tuple[Winner | None, list[Any]]:
-    """A choice is on its kink where its comparison holds with equality."""
+    """Return the test for a choice, whose kink is where its comparison holds with equality."""
     condition = graph.nodes.args[node][0]
     if graph.nodes.gates[condition].name not in RELATIONS:
         return None, []

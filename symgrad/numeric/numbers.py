@@ -1,7 +1,7 @@
 """Numbers that users give, matched with the variables of a graph.
 
-`at` maps names or symbols to numbers or arrays; a list under the name of an indexed variable fills its
-elements. Integers become float64; complex values are passed on to holomorphic functions.
+`at` maps names or symbols to numbers or arrays; a list under the name of an indexed variable
+fills its elements. Integers become float64; complex values are passed on to holomorphic functions.
 """
 
 from __future__ import annotations

@@ -53,11 +53,6 @@ def gate(
     type
         A SymPy `Function` class to build expressions with.
 
-    Raises
-    ------
-    UnsupportedError, ShapeError
-        If the name is taken, the gate has no value, or partials do not fit the operands.
-
     Examples
     --------
     >>> softabs = gate("softabs", "x, b", "sqrt(x**2 + b)", replace=True)
@@ -125,7 +120,7 @@ def _head(name: str, operands: Sequence[Expr], value: Any, partials: Sequence[An
     def definition(cls: Any, *given: Expr) -> Expr:
         if value is None:
             raise UnsupportedError(f"`{name}` has no formula in SymPy's terms; it is a black box")
-        return value.xreplace(dict(zip(operands, given, strict=True)))  # type: ignore[no-any-return]
+        return value.xreplace(dict(zip(operands, given, strict=True)))
 
     def partial(self: Any, index: int) -> Expr | None:
         if not partials or partials[index] is None:
@@ -143,7 +138,7 @@ def _head(name: str, operands: Sequence[Expr], value: Any, partials: Sequence[An
 
 def _placed(formula: Any, operands: Sequence[Expr], given: Sequence[Expr], out: Expr) -> Expr:
     pairs: Mapping[Expr, Expr] = dict(zip(operands, given, strict=True))
-    return formula.xreplace({**pairs, OUT: out})  # type: ignore[no-any-return]
+    return formula.xreplace({**pairs, OUT: out})
 
 
 def _rule(operands: Sequence[Expr], partials: Sequence[Any]) -> Rule | tuple[None, ...]:

@@ -10,8 +10,10 @@ import sympy
 from sympy import Expr, Symbol
 
 from symgrad.expr.printer import text
+from symgrad.registry import provide
 
 
+@provide("formula.latex")
 def latex(expr: Any) -> str:
     """Return the LaTeX of a formula, terms in the order in which they stand.
 

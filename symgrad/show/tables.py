@@ -1,7 +1,7 @@
 """Tables of runs and checks.
 
-A row a node: where its value comes from, and its gradient as local × upstream, with the sum spelled out
-where wires fork.
+A row a node: where its value comes from, and its gradient as local × upstream, with the sum
+spelled out where wires fork.
 """
 
 from __future__ import annotations

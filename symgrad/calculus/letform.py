@@ -1,0 +1,76 @@
+"""The let-form: shared intermediates named once, then the results.
+
+A pair `(replacements, reduced)` as `sympy.cse` returns it, which prints line by line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sympy import Expr, Symbol
+
+from symgrad.expr.printer import text
+from symgrad.registry import service
+
+
+class LetForm(tuple[Any, Any]):
+    """`(replacements, reduced)`, printed as lines.
+
+    Parameters
+    ----------
+    replacements : list of (Symbol, Expr)
+        Each intermediate, in an order in which they can be computed.
+    reduced : Expr or structure of Expr
+        The results in terms of variables and intermediates.
+
+    Examples
+    --------
+    >>> from sympy.abc import s, x
+    >>> print(LetForm([(s, x**2)], {x: 2*s}))
+    s = x**2
+    x: 2*s
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, replacements: list[tuple[Symbol, Expr]], reduced: Any) -> LetForm:
+        """Make the pair."""
+        return super().__new__(cls, (replacements, reduced))
+
+    def __getnewargs__(self) -> tuple[Any, Any]:
+        return (self[0], self[1])
+
+    @property
+    def replacements(self) -> list[tuple[Symbol, Expr]]:
+        """The intermediates."""
+        return self[0]  # type: ignore[no-any-return]
+
+    @property
+    def reduced(self) -> Any:
+        """The results."""
+        return self[1]
+
+    def __repr__(self) -> str:
+        lines = [f"{name} = {text(value)}" for name, value in self.replacements]
+        lines += [f"{label}: {text(e)}" if label else text(e) for label, e in _labelled(self[1])]
+        return "\n".join(lines)
+
+    def latex(self) -> str:
+        """Return LaTeX, one line an intermediate and a result."""
+        write = service("formula.latex")
+        lines = [f"{write(name)} = {write(value)}" for name, value in self.replacements]
+        lines += [f"{label}: {write(e)}" if label else write(e) for label, e in _labelled(self[1])]
+        return "\n".join(lines)
+
+
+def _labelled(reduced: Any, label: str = "") -> Iterator[tuple[str, Expr]]:
+    """Yield each result with its place in the structure."""
+    if isinstance(reduced, Mapping):
+        for key, value in reduced.items():
+            yield from _labelled(value, f"{label}.{key}" if label else str(key))
+    elif isinstance(reduced, (list, tuple)):
+        for place, value in enumerate(reduced):
+            yield from _labelled(value, f"{label}[{place}]")
+    else:
+        yield label, reduced

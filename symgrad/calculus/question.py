@@ -1,0 +1,56 @@
+"""What the public derivatives have in common: reading the question, presenting the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from symgrad.calculus import closed as forms
+from symgrad.calculus.letform import LetForm
+from symgrad.dag.digraph import Graph, graph
+from symgrad.errors import ShapeError, UnsupportedError
+from symgrad.expr.kinks import check_policy
+
+FORMS = ("closed", "let", "graph")
+
+
+def scalar(f: Any, kinks: str) -> Graph:
+    """Return the graph of one scalar.
+
+    Raises
+    ------
+    ShapeError
+        If `f` has several outputs.
+    """
+    check_policy(kinks)
+    source = graph(f)
+    if len(source.outputs) != 1:
+        raise ShapeError(
+            f"a gradient is of one scalar, but {len(source.outputs)} outputs were given; "
+            "use `jacobian` or `vjp`"
+        )
+    return source
+
+
+def present(
+    picked: Graph,
+    shape: Callable[[list[Any]], Any],
+    form: str,
+    simplify: str,
+    limit: float,
+) -> Any:
+    """Return a graph's outputs in a form, arranged by `shape`.
+
+    Raises
+    ------
+    UnsupportedError
+        If the form does not exist.
+    """
+    if form == "graph":
+        return picked
+    if form == "let":
+        replacements, reduced = forms.let(picked, picked.outputs, simplify=simplify)
+        return LetForm(replacements, shape(reduced))
+    if form != "closed":
+        raise UnsupportedError(f"form={form!r} is not a form; use one of {', '.join(FORMS)}")
+    return shape(forms.closed(picked.nodes, picked.outputs, simplify=simplify, limit=limit))
