@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from sympy import Dummy
+from sympy import Dummy, Expr
 
+from symgrad.calculus.derivatives import diff
 from symgrad.calculus.growth import Growth
 from symgrad.dag.digraph import Graph
 from symgrad.dag.regions import Region
 from symgrad.registry import provide
+
+
+@provide("expression.partial")
+def expression_partial(expr: Expr, by: Expr, kinks: str) -> Expr:
+    """Return the closed partial of the body of a sum, a product or an integral."""
+    return diff(expr, by, kinks=kinks)
 
 
 @provide("region.partials")

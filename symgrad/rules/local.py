@@ -11,7 +11,7 @@ from typing import Any
 
 import sympy
 from sympy import Derivative, DiracDelta, Dummy, Expr, S, Subs, Symbol
-from sympy.core.function import ArgumentIndexError
+from sympy.core.function import AppliedUndef, ArgumentIndexError
 
 from symgrad.errors import UnknownPartialError
 from symgrad.expr.reader import parse
@@ -19,7 +19,6 @@ from symgrad.rules.row import Gate, Site
 
 NAMES = ("x", "y", "z", "w")
 OUT = Dummy("out", real=True)
-UNRESOLVED = (Derivative, Subs, DiracDelta)
 UNDERIVED = (ArgumentIndexError, NotImplementedError, TypeError, AttributeError, ValueError)
 
 
@@ -74,9 +73,18 @@ def derive(gate: Gate, site: Site) -> Expr:
 
 
 def _resolved(gate: Gate, site: Site, found: Any) -> Expr:
-    if found.has(*UNRESOLVED) or found in (S.ComplexInfinity, S.NaN):
+    if _unresolved(found) or found in (S.ComplexInfinity, S.NaN):
         raise _refusal(gate, site, f"SymPy leaves `{sympy.sstr(found)[:80]}`")
     return found
+
+
+def _unresolved(found: Expr) -> bool:
+    """Return whether something is left undone; f'(x) of an undefined f is done."""
+    if found.has(DiracDelta):
+        return True
+    if any(not isinstance(d.expr, AppliedUndef) for d in found.atoms(Derivative)):
+        return True
+    return any(not isinstance(s.expr, Derivative) for s in found.atoms(Subs))
 
 
 def _refusal(gate: Gate, site: Site, found: str) -> UnknownPartialError:

@@ -7,12 +7,14 @@ graph; their rules live with the graphs, in `symgrad.dag.regions`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import sympy
-from sympy import Expr
+from sympy import Expr, S
 
+from symgrad.registry import service
 from symgrad.rules.row import Gate, Site
 
 
@@ -47,11 +49,76 @@ class Unknown:
         return Unknown(self.function, orders)
 
 
-def whole_partial(site: Site) -> Expr:
-    """Differentiate the carried expression as SymPy does."""
-    whole: Whole = site.payload
-    return sympy.diff(whole.expr.doit(integrals=False, sums=False), whole.symbols[site.index])
+# --- differentiation under the sign ---
 
+
+def whole_partial(site: Site) -> Expr:
+    """Differentiate under the sign; the bodies are differentiated by symgrad itself."""
+    whole: Whole = site.payload
+    by = whole.symbols[site.index]
+    if by in getattr(whole.expr, "variables", ()):  # a bound variable hides a free one
+        return by_sympy(whole.expr, by, site.kinks)
+    return WHOLE_RULES.get(type(whole.expr), by_sympy)(whole.expr, by, site.kinks)
+
+
+def body_partial(expr: Expr, by: Expr, kinks: str) -> Expr:
+    """Return the partial of an expression, through its own graph."""
+    if by not in expr.free_symbols:
+        return S.Zero
+    return service("expression.partial")(expr, by, kinks)
+
+
+def by_sympy(expr: Expr, by: Expr, kinks: str) -> Expr:
+    """Return SymPy's own derivative, of a `Derivative` or a `Subs` carried out first."""
+    return sympy.diff(expr.doit(integrals=False, sums=False), by)
+
+
+def sum_partial(expr: Expr, by: Expr, kinks: str) -> Expr:
+    """Differentiate each term; a bound that moves is refused."""
+    if _moves(expr, by):
+        return sympy.Derivative(expr, by)
+    slope = body_partial(expr.function, by, kinks)
+    return S.Zero if slope == 0 else sympy.Sum(slope, *expr.limits)
+
+
+def product_partial(expr: Expr, by: Expr, kinks: str) -> Expr:
+    """Differentiate one factor at a time; no division, so that a factor may be 0."""
+    if _moves(expr, by) or len(expr.limits) != 1:
+        return sympy.Derivative(expr, by)
+    (index, first, last), factor = expr.limits[0], expr.function
+    slope, moving = body_partial(factor, by, kinks), sympy.Dummy("j", integer=True)
+    others = sympy.Product(factor, (index, first, moving - 1)) * sympy.Product(
+        factor, (index, moving + 1, last)
+    )
+    return sympy.Sum(slope.subs(index, moving) * others, (moving, first, last))
+
+
+def integral_partial(expr: Expr, by: Expr, kinks: str) -> Expr:
+    """Return Leibniz's rule: under the sign, and at the ends that move."""
+    if any(len(limit) != 3 for limit in expr.limits):
+        return by_sympy(expr, by, kinks)
+    inner, total = expr.function, body_partial(expr.function, by, kinks)
+    for limit in expr.limits:
+        variable, *ends = limit
+        under = S.Zero if total == 0 else sympy.Integral(total, limit)
+        moved = [
+            sign * inner.subs(variable, end) * body_partial(end, by, kinks)
+            for sign, end in zip((-1, 1), ends, strict=True)
+            if by in end.free_symbols
+        ]
+        inner, total = sympy.Integral(inner, limit), sympy.Add(under, *moved)
+    return total
+
+
+def _moves(expr: Expr, by: Expr) -> bool:
+    return any(by in end.free_symbols for limit in expr.limits for end in limit[1:])
+
+
+WHOLE_RULES: dict[Any, Callable[[Any, Expr, str], Expr]] = {
+    sympy.Sum: sum_partial,
+    sympy.Product: product_partial,
+    sympy.Integral: integral_partial,
+}
 
 WHOLE = Gate("whole", None, whole_partial, (0, None), sited=True, analytic=False, letter="w")
 UNKNOWN = Gate("unknown", None, None, (1, None), sited=True, analytic=False, letter="f")
