@@ -34,7 +34,7 @@ def grad(
     wrt : symbol, name, or list, tuple or dict of them, optional
         What to differentiate by; names of inner nodes too. Default: every variable.
     form : {"closed", "let", "graph"}
-        Expanded expressions; `(replacements, reduced)` like `sympy.cse`; or a `Graph`.
+        Expanded; `(replacements, reduced)` like `sympy.cse`; or a `Graph`.
     simplify : {"light", "none", "full"}
         How much a closed form is tidied.
     kinks : {"min_norm", "first", "nan", "raise"}
@@ -56,8 +56,6 @@ def grad(
     --------
     >>> grad("(x + y)*z")
     {x: z, y: z, z: x + y}
-    >>> grad("q = x + y; f = q*z", "q")
-    z
     >>> grad("sigmoid(x)", "x", form="let")
     s = sigmoid(x)
     (1 - s)*s

@@ -13,6 +13,7 @@ from typing import Any
 import sympy
 from sympy import Rational, S
 
+from symgrad.calculus import powers
 from symgrad.calculus.terms import FUNCTION, NUMBER, PRODUCT, SUM, Terms, is_coefficient
 from symgrad.dag.nodes import (
     ADD,
@@ -95,7 +96,7 @@ class Normaliser:
                 made = self._rewrite(node)
                 shared = self.uses[node] != 1
                 self.value[node] = self.close(made) if shared else made
-        self.outputs = [self.close(self.value[o]) for o in outputs]
+        self.outputs = [self.settle(self.value[o]) for o in outputs]
 
     def close(self, made: Any) -> int:
         """Return the finished term of a value."""
@@ -104,12 +105,16 @@ class Normaliser:
         if made.kind == SUM:
             _join_choices(self.terms, made)
             return self.terms.sum(made.scalar, made.entries)
-        term = self.terms.product(made.scalar, made.entries)
-        return self._distributed(term) if self.distribute else term
+        powers.join_powers(self.terms, made.entries)
+        if self.distribute:
+            powers.join_exponentials(self.terms, made.entries)
+        scalar = powers.join_roots(self.terms, made.scalar, made.entries)
+        return self.terms.product(scalar, made.entries)
 
-    def _distributed(self, term: int) -> int:
-        """Multiply a lone sum by its number, as SymPy writes it."""
-        if self.terms.kinds[term] != PRODUCT:
+    def settle(self, made: Any) -> int:
+        """Return the finished term of a value that stands alone: a number times a sum is spread."""
+        term = self.close(made)
+        if not self.distribute or self.terms.kinds[term] != PRODUCT:
             return term
         factor, powers = self.terms.data[term]
         base, exponent = powers[0]
@@ -131,7 +136,7 @@ class Normaliser:
         if gate is CONSTANT:
             known = is_coefficient(payload)
             return self.terms.number(payload) if known else self.terms.leaf(payload)
-        return self.function(gate, tuple(self.close(a) for a in args), payload)
+        return self.function(gate, tuple(self.settle(a) for a in args), payload)
 
     def function(self, gate: Gate, args: tuple[int, ...], payload: Any = None) -> int:
         """Return a function term, evaluated where its value is an obvious number."""
@@ -167,8 +172,15 @@ class Normaliser:
             else:
                 coefficient, unit = self.terms.split(term)
                 entries = ((unit, coefficient),)
+                if self.distribute and self._spreads(unit):
+                    total.scalar += factor * coefficient * self.terms.data[unit][0]
+                    entries = [(u, coefficient * c) for u, c in self.terms.data[unit][1]]
         for unit, coefficient in entries:
             total.entries[unit] = total.entries.get(unit, S.Zero) + factor * coefficient
+
+    def _spreads(self, unit: int) -> bool:
+        """Return whether a unit is a sum that is short enough to be copied."""
+        return self.terms.kinds[unit] == SUM and len(self.terms.data[unit][1]) <= self.expand
 
     def open_product(self, made: Any) -> Open:
         """Return a value as a product that may be extended."""
@@ -299,10 +311,10 @@ def _div(to: Normaliser, x: Any, y: Any) -> Any:
 
 
 def _pow(to: Normaliser, x: Any, y: Any) -> Any:
-    exponent = to.close(y)
+    exponent = to.settle(y)
     known = to.terms.value(exponent)
     if not isinstance(known, Rational):
-        return to.terms.function(POW, (to.close(x), exponent))
+        return to.terms.function(POW, (to.settle(x), exponent))
     total = Open(PRODUCT, S.One, {})
     to.multiply_into(total, x, known)
     return total
@@ -313,7 +325,7 @@ def _sqrt(to: Normaliser, x: Any) -> Any:
 
 
 def _where(to: Normaliser, condition: Any, x: Any, y: Any) -> Any:
-    args = (to.close(condition), to.close(x), to.close(y))
+    args = (to.close(condition), to.settle(x), to.settle(y))
     if args[1] == args[2]:
         return args[1]
     truth = to.terms.data[args[0]]
