@@ -11,6 +11,7 @@ from typing import Any
 
 import sympy
 from sympy import Expr, S
+from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.dag.nodes import ADD, CONSTANT, DIV, MUL, NEG, POW, SQRT, SUB, VARIABLE, Nodes
 from symgrad.dag.regions import Region
@@ -63,7 +64,16 @@ def write_special(gate: Gate, args: Sequence[Expr], payload: Any) -> Any:
 def _write_whole(whole: opaque.Whole, args: Sequence[Expr]) -> Expr:
     if tuple(args) == whole.symbols:
         return whole.expr
-    return whole.expr.subs(list(zip(whole.symbols, args, strict=True)), simultaneous=True)
+    expr = _apart(whole.expr, args)
+    return expr.subs(list(zip(whole.symbols, args, strict=True)), simultaneous=True)
+
+
+def _apart(expr: Expr, args: Sequence[Expr]) -> Expr:
+    """Rename bound variables that the operands hold too; SymPy would let them be captured."""
+    bound = {v for e in expr.atoms(ExprWithLimits) for v in e.variables} - expr.free_symbols
+    taken = {v for v in bound if any(v in a.free_symbols for a in args)}
+    fresh = {v: sympy.Dummy(v.name, **v.assumptions0) for v in sorted(taken, key=str)}
+    return expr.xreplace(fresh) if fresh else expr
 
 
 def as_block(region: Region) -> Block:

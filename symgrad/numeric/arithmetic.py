@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import cmath
 import math
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +21,7 @@ from symgrad.expr.heads import OwnHead
 from symgrad.numeric import kernels, precise
 from symgrad.numeric.backend import Machine
 from symgrad.numeric.program import Program, lower, lower_region
+from symgrad.numeric.wholes import term_by_term
 from symgrad.rules import opaque
 from symgrad.rules.row import Gate
 
@@ -69,7 +70,10 @@ class Floats:
         return found
 
     def whole(self, payload: opaque.Whole, args: tuple[Any, ...]) -> Any:
-        """Return a sum, product or integral, point by point."""
+        """Return a sum, product or integral; what is not finite is had point by point."""
+        found = term_by_term(payload, args, self.outputs, self.number)
+        if found is not None:
+            return found
 
         def scalar(*point: Any) -> Any:
             with mp.workdps(20):
@@ -83,6 +87,10 @@ class Floats:
     def apply(self, gate: Gate, args: tuple[Any, ...], payload: Any = None) -> Any:
         """Return the value of a gate."""
         return _apply(self, gate, args, payload)
+
+    def outputs(self, program: Program, inputs: Sequence[Any]) -> list[Any]:
+        """Return what a program gives."""
+        return self.machine(program)(inputs)
 
     def machine(self, program: Program) -> Machine:
         """Return a program bound to these kernels."""
@@ -110,11 +118,16 @@ class Precise:
 
     def whole(self, payload: opaque.Whole, args: tuple[Any, ...]) -> Any:
         """Return a sum, product or integral."""
-        return precise.whole(payload, args)
+        found = term_by_term(payload, args, self.outputs, self.number)
+        return precise.whole(payload, args) if found is None else found
 
     def apply(self, gate: Gate, args: tuple[Any, ...], payload: Any = None) -> Any:
         """Return the value of a gate."""
         return _apply(self, gate, args, payload)
+
+    def outputs(self, program: Program, inputs: Sequence[Any]) -> list[Any]:
+        """Return what a program gives."""
+        return self.machine(program)(inputs)
 
     def machine(self, program: Program) -> Machine:
         """Return a program bound to these kernels."""
