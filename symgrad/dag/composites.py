@@ -14,7 +14,18 @@ from typing import Any
 from sympy import S
 
 from symgrad.dag.nodes import ADD, CONSTANT, MUL, NEG, SUB, VARIABLE, Grower, Nodes
-from symgrad.dag.patterns import EXP, LOG, LOGSUMEXP, Rules, Tree, chosen, definitions, fits, rules
+from symgrad.dag.patterns import (
+    EXP,
+    LOG,
+    LOGSUMEXP,
+    Rule,
+    Rules,
+    Tree,
+    chosen,
+    definitions,
+    fits,
+    rules,
+)
 from symgrad.dag.regions import Region, nested
 from symgrad.rules import opaque
 from symgrad.rules.row import Gate
@@ -132,6 +143,7 @@ class _Collapser:
         self._named = frozenset(named)
         self._uses = _uses(nodes) if sums else []
         self._plans: dict[int, _Plan] = {}
+        self._fitting: dict[tuple[Gate, ...], list[Rule]] = {}
         self._needed = bytearray(len(nodes))
         for root in roots:
             self._needed[root] = 1
@@ -164,22 +176,27 @@ class _Collapser:
     def _planned(self, node: int) -> _Plan | None:
         nodes = self.nodes
         gate = nodes.gates[node]
-        known = self._rules.get(gate)
-        if gate is LOG and self._sums and not nodes.constant[node]:
-            plan = self._sum_of_exponentials(nodes.args[node][0])
-            if plan is not None:
-                return plan
-        if known is None or nodes.constant[node]:
+        if gate not in self._rules or nodes.constant[node]:
             return None
         args = nodes.args[node]
-        operands = [nodes.gates[a] for a in args]
-        for rule in known:
-            pairs = zip(rule.gates, operands, strict=False)
-            if all(allowed is None or g in allowed for allowed, g in pairs):
-                for bound, inside in fits(nodes, rule.parts, args, ({}, ())):
-                    if self._named.isdisjoint(inside):
-                        return _Plan(rule.whole, bound)
+        if gate is LOG and self._sums:
+            plan = self._sum_of_exponentials(args[0])
+            if plan is not None:
+                return plan
+        for rule in self._candidates((gate, *(nodes.gates[a] for a in args))):
+            for bound, inside in fits(nodes, rule.parts, args, ({}, ())):
+                if self._named.isdisjoint(inside):
+                    return _Plan(rule.whole, bound)
         return None
+
+    def _candidates(self, gates: tuple[Gate, ...]) -> list[Rule]:
+        """Return the rules that fit a gate and the gates of its operands; looked up once."""
+        found = self._fitting.get(gates)
+        if found is None:
+            root, *operands = gates
+            found = [rule for rule in self._rules[root] if rule.allows(operands)]
+            self._fitting[gates] = found
+        return found
 
     def _sum_of_exponentials(self, root: int) -> _Plan | None:
         """Recognise a sum of three or more exponentials; 1 counts as exp(0)."""

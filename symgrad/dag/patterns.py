@@ -7,7 +7,7 @@ need not list them. Matching recurses over the few levels of a pattern, never ov
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -305,6 +305,13 @@ class Rule:
     parts: tuple[Shape, ...]
     gates: tuple[frozenset[Gate] | None, ...]
 
+    def allows(self, operands: Sequence[Gate]) -> bool:
+        """Return whether operands of these gates may fit."""
+        if len(operands) != len(self.gates):
+            return False
+        pairs = zip(self.gates, operands, strict=True)
+        return all(allowed is None or gate in allowed for allowed, gate in pairs)
+
 
 Rules = dict[Gate, list[Rule]]
 
@@ -312,7 +319,7 @@ Rules = dict[Gate, list[Rule]]
 @cache
 def rules(only: frozenset[str] = COMPOSITES) -> Rules:
     """Return the rules of some composites by root gate, first row first."""
-    found: Rules = {}
+    found: Rules = {LOG: []} if "logsumexp" in only else {}
     for entry in ROWS:
         if entry.gate in only:
             whole = tree(entry.whole)

@@ -364,25 +364,27 @@ def chain(links: int) -> Graph:
     return Graph(nodes, [node])
 
 
-def test_a_large_graph_is_collapsed_in_linear_time() -> None:
-    source = chain(50_000)
+@pytest.mark.parametrize(
+    ("links", "seconds"), [(5_000, 5), pytest.param(50_000, 20, marks=pytest.mark.slow)]
+)
+def test_a_large_graph_is_collapsed_in_seconds(links: int, seconds: float) -> None:
+    source = chain(links)
     start = time.perf_counter()
     collapsed = source.collapse()
     spent = time.perf_counter() - start
 
-    assert 300_003 == len(source)
-    assert 150_002 == len(collapsed)
+    assert [6 * links + 3, 3 * links + 2] == [len(source), len(collapsed)]
     assert structure(source) == structure(collapsed.expand())
-    assert spent < 20  # about 3 s on a quiet machine
+    assert spent < seconds  # 3 s for 300,000 nodes on a quiet machine
 
 
 def test_a_long_sum_of_exponentials_is_one_gate() -> None:
     nodes = Nodes()
     total = nodes.add(EXP, (nodes.variable(sympy.Symbol("s0")),))
-    for k in range(1, 20_000):
+    for k in range(1, 5_000):
         term = nodes.add(EXP, (nodes.variable(sympy.Symbol(f"s{k}")),))
         total = nodes.add(ADD, (total, term))
     collapsed = Graph(nodes, [nodes.add(named("log"), (total,))]).collapse()
 
-    assert 20_001 == len(collapsed)
-    assert 20_000 == len(collapsed.nodes.args[-1])
+    assert 5_001 == len(collapsed)
+    assert 5_000 == len(collapsed.nodes.args[-1])
