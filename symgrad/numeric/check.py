@@ -131,7 +131,7 @@ class CheckReport:
         failed = [e for e in self.entries if not e.ok]
         if failed:
             lines = [
-                f"  {e.name}: analytic {e.analytic!r}, numeric {e.numeric!r}, "
+                f"  {e.name}: analytic {e.analytic:.10g}, numeric {e.numeric:.10g}, "
                 f"relative error {e.error:.3g} ({e.verdict}{'; ' + e.note if e.note else ''})"
                 for e in failed
             ]
@@ -198,7 +198,7 @@ def check_grad(
     names = [_name(source, leaf) for leaf in structure.leaves(wanted)]
     known = _values(source, values)
     entries = tuple(
-        _entry(target, name, a, n, method, step)
+        _entry(target, name, np.asarray(a).item(), np.asarray(n).item(), method, step)
         for target, name, a, n in zip(moved, names, analytic, numeric, strict=True)
     )
     swept = _swept(moved, names, analytic) if sweep else {}
