@@ -150,6 +150,9 @@ class Graph:
     def _positions(self) -> dict[Expr, int]:
         return dict(zip(self.inputs, self.input_nodes, strict=True))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Graph.from_json, (self.to_json(),)
+
     def validate(self) -> Graph:
         """Check every invariant, and return the graph itself.
 

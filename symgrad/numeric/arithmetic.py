@@ -53,6 +53,9 @@ class Floats:
         self.complex_values = complex_values
         self._kernels: dict[Any, Any] = {}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _floats, (self.complex_values,)
+
     def number(self, value: Any) -> Any:
         """Return a SymPy number as a NumPy scalar."""
         found = float_of(value)
@@ -95,6 +98,10 @@ class Floats:
     def machine(self, program: Program) -> Machine:
         """Return a program bound to these kernels."""
         return Machine(program, self.kernel, self.number, self.whole)
+
+
+def _floats(complex_values: bool) -> Floats:
+    return Floats(complex_values=complex_values)
 
 
 class Precise:

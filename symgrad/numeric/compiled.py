@@ -75,6 +75,9 @@ class Compiled:
         ]
         return parts[0] if isinstance(self._returns, str) else tuple(parts)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_machines": {}}
+
     def _machine(self, complex_values: bool) -> Any:
         made = self._machines.get(complex_values)
         if made is None:

@@ -6,7 +6,8 @@ value alone, at any precision.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +19,7 @@ from symgrad.calculus.reverse import reverse
 from symgrad.dag.digraph import Graph, graph
 from symgrad.dag.nodes import dependents
 from symgrad.dag.template import TEMPLATES
-from symgrad.errors import KinkError, ShapeError, UnsupportedError
+from symgrad.errors import KinkError, ShapeError, UnknownNameError, UnsupportedError
 from symgrad.expr.kinks import check_policy
 from symgrad.numeric import kinks as kinked
 from symgrad.numeric.arithmetic import Floats, Precise, forward_values
@@ -51,9 +52,9 @@ class NodeMap(Mapping[Any, Any]):
 
     def __getitem__(self, key: Any) -> Any:
         node = self._source.node(key)
-        if node is None:
-            return self._default if self._default is not None else np.float64(np.nan)
-        return self._numbers.get(node, self._default)
+        if node is None and self._default is None:
+            raise UnknownNameError(f"the run has no node `{key}`")
+        return self._default if node is None else self._numbers.get(node, self._default)
 
     def __iter__(self) -> Iterator[Any]:
         return iter([*map(str, self._source.inputs), *self._source.names])
@@ -65,33 +66,50 @@ class NodeMap(Mapping[Any, Any]):
         return "{" + ", ".join(f"{k}: {self[k]}" for k in self) + "}"
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Run:
     """One forward and one backward walk of a graph, with everything on the way.
 
-    Attributes
+    Parameters
     ----------
-    value : NodeMap
-        The value of each node, by name, symbol or node number.
-    grad : NodeMap
-        The gradient of the output by each node.
-    output : float or ndarray
-        The value of the formula.
-    kinks : tuple of int
-        Nodes whose kink lies exactly here.
+    graph : Graph
+        The graph that was run.
+    values : tuple
+        The value of each node; arrays are read-only.
+    bars : mapping of int to number or array
+        The gradient of the output by each node that it depends on.
+    policy : str
+        What the derivative is where it does not exist.
     """
 
-    def __init__(
-        self, source: Graph, values: list[Any], bars: dict[int, Any], policy: str, floats: Floats
-    ) -> None:
-        self.graph = source
-        self._arithmetic = floats
-        self._values = values
-        self._bars = bars
-        self.policy = policy
-        self.value = NodeMap(source, dict(enumerate(values)))
-        self.grad = NodeMap(source, bars, np.float64(0.0))
-        self.output = values[source.outputs[0]]
-        self.kinks = tuple(kinked.met(source, values))
+    graph: Graph
+    values: tuple[Any, ...]
+    bars: Mapping[int, Any]
+    policy: str
+
+    @cached_property
+    def value(self) -> NodeMap:
+        """The value of each node, by name, symbol or node number."""
+        return NodeMap(self.graph, dict(enumerate(self.values)))
+
+    @cached_property
+    def grad(self) -> NodeMap:
+        """The gradient of the output by each node; 0 where it does not depend on it."""
+        return NodeMap(self.graph, self.bars, np.float64(0.0))
+
+    @property
+    def output(self) -> Any:
+        """The value of the formula."""
+        return self.values[self.graph.outputs[0]]
+
+    @cached_property
+    def kinks(self) -> tuple[int, ...]:
+        """The nodes whose kink lies exactly here."""
+        return tuple(kinked.met(self.graph, self.values))
+
+    @cached_property
+    def _arithmetic(self) -> Floats:
+        return _floats(self.values)
 
     def __repr__(self) -> str:
         return f"<Run: value {self.output}, gradient {self.grad!r}>"
@@ -107,19 +125,19 @@ class Run:
         if template is None:
             return np.float64(0.0)
         args = self.graph.nodes.args[node]
-        operands = [self._values[a] for a in args]
+        operands = [self.values[a] for a in args]
         with np.errstate(all="ignore"):
-            found = template(self._arithmetic, operands, self._values[node], np.float64(1.0))
+            found = template(self._arithmetic, operands, self.values[node], np.float64(1.0))
         return template.sign * found
 
     def reaches(self, node: int) -> bool:
         """Return whether the output depends on the node along a differentiable path."""
-        return node in self._bars
+        return node in self.bars
 
     @property
     def nonfinite(self) -> int | None:
         """The first node whose value is inf or nan although its operands are finite."""
-        return first_nonfinite(self.graph, self._values)
+        return first_nonfinite(self.graph, self.values)
 
     def table(self, **options: Any) -> Any:
         """Return a row a node: value and gradient, and where they come from."""
@@ -195,10 +213,21 @@ def run(f: Any, at: Mapping[Any, Any] | None = None, *, kinks: str = "min_norm")
         wrt = [node for node, flag in enumerate(moving) if flag]
         seed = {source.outputs[0]: np.ones_like(values[source.outputs[0]])[()]}
         bars = reverse(source.nodes, values, seed, wrt, arithmetic, kinks=kinks)
-        made = Run(source, values, bars, kinks, arithmetic)
+        made = Run(source, _frozen(values), bars, kinks)
     if kinks == "raise" and made.kinks:
         raise KinkError(_kink_message(source, made.kinks[0], values))
     return made
+
+
+def _frozen(values: list[Any]) -> tuple[Any, ...]:
+    """Make arrays read-only; an input that the caller may still write to is copied."""
+    found = []
+    for value in values:
+        if isinstance(value, np.ndarray):
+            value = value.copy() if value.flags.writeable else value
+            value.flags.writeable = False
+        found.append(value)
+    return tuple(found)
 
 
 def evaluate(f: Any, at: Mapping[Any, Any] | None = None, *, digits: int | None = None) -> Any:
@@ -249,7 +278,7 @@ def point(source: Graph, at: Mapping[Any, Any] | None) -> list[Any]:
     return values
 
 
-def _floats(values: list[Any]) -> Floats:
+def _floats(values: Sequence[Any]) -> Floats:
     return Floats(complex_values=any(np.iscomplexobj(v) for v in values))
 
 
@@ -299,7 +328,7 @@ def _as_sympy(value: Any, digits: int) -> Any:
     return sympy.Float(value, digits)
 
 
-def first_nonfinite(source: Graph, values: list[Any]) -> int | None:
+def first_nonfinite(source: Graph, values: Sequence[Any]) -> int | None:
     """Return the first node that made an inf or nan out of finite operands, or None."""
     for node, value in enumerate(values):
         if not np.all(np.isfinite(value)):

@@ -14,6 +14,9 @@ from typing import Any, Literal
 
 from sympy import Expr
 
+from symgrad.errors import GraphError
+from symgrad.registry import service
+
 Role = Literal["distributes", "switches", "routes", "blocks", ""]
 Interval = tuple[float, float]
 
@@ -121,7 +124,18 @@ class Gate:
     def __repr__(self) -> str:
         return f"<gate {self.name}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _named, (self.name,)
+
     def accepts(self, count: int) -> bool:
         """Return whether the gate takes `count` operands."""
         least, most = self.arity
         return least <= count and (most is None or count <= most)
+
+
+def _named(name: str) -> Gate:
+    """Return the row of this process that bears the name; pickles hold no rules."""
+    found = service("rules.named")(name)
+    if found is None:
+        raise GraphError(f"no gate is named `{name}` here; register it with `sg.gate` first")
+    return found  # type: ignore[no-any-return]

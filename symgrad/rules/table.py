@@ -13,6 +13,7 @@ import sympy
 from sympy import Function
 
 from symgrad.errors import UnsupportedError
+from symgrad.registry import provide
 from symgrad.rules import (
     activation,
     arithmetic,
@@ -99,4 +100,5 @@ GATES = GateTable(
         *opaque.ROWS,
     )
 )
+provide("rules.named")(GATES.named)
 GATES._by_head.update({sympy.Max: routing.MAX, sympy.Min: routing.MIN})
