@@ -28,6 +28,7 @@ from symgrad.numeric.execution import Run, evaluate, run
 from symgrad.show.formulas import derivative_name, lines, partial_name
 from symgrad.show.sheet import Sheet, shown
 
+MOST_ORDERS = 1_000  # of one derivative
 READABLE = 2_000  # nodes of an expanded form past which the command prints the let-form
 SETTINGS = {"help_option_names": ["-h", "--help"], "ignore_unknown_options": True}
 
@@ -133,8 +134,8 @@ def grad_command(expr: str, at: str, wrt: str, style: str, digits: int, **choice
 @_options("wrt", "format", "simplify", "kinks")
 @_guarded
 def diff_command(expr: str, wrt: str, style: str, simplify: str, kinks: str) -> None:
-    """Print one derivative of any order: --wrt x,x,y differentiates three times."""
-    names = _wanted(wrt)
+    """Print one derivative of any order: --wrt x,x,y or x,2,y differentiates three times."""
+    names = _repeated(_wanted(wrt))
     found = derivatives.diff(_read(expr), *names, simplify=simplify, kinks=kinks)
     if style == "json":
         _print_json({"derivative": text(found), "wrt": names})
@@ -178,6 +179,17 @@ def _read(expr: str) -> str:
 
 def _wanted(names: str) -> list[str]:
     return [part.strip() for part in _split(names) if part.strip()]
+
+
+def _repeated(names: list[str]) -> list[str]:
+    """Spell out `x,2` as x, x: a number is the order of the variable before it."""
+    found: list[str] = []
+    for name in names:
+        if name.isdecimal() and found:
+            found += [found.pop()] * min(int(name), MOST_ORDERS)
+        else:
+            found.append(name)
+    return found
 
 
 def _split(listed: str) -> list[str]:

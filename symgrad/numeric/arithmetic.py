@@ -5,7 +5,6 @@ Each is an algebra for the walks of `calculus` and a set of kernels for programs
 
 from __future__ import annotations
 
-import cmath
 import math
 from collections.abc import Container, Sequence
 from functools import lru_cache
@@ -31,13 +30,15 @@ def float_of(value: Any) -> Any:
     """Return a SymPy number as a float (complex where it must be), correctly rounded."""
     if value is S.true or value is S.false:
         return bool(value)
-    if isinstance(value, sympy.Rational) and value is not S.NaN:
+    if value is S.NaN:
+        return math.nan
+    if isinstance(value, sympy.Rational):
         try:
             return int(value.p) / int(value.q)
         except OverflowError:
-            return math.copysign(math.inf, int(value.p))
+            return math.inf if value.p > 0 else -math.inf
     z = complex(value)
-    return z if z.imag != 0 or (cmath.isnan(z) and z.imag != z.imag) else z.real
+    return z if z.imag != 0 else z.real
 
 
 class Floats:

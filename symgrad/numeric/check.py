@@ -266,6 +266,8 @@ def _entry(
 
 def _tiny(analytic: Any, numeric: Any) -> str:
     size = max(abs(analytic), abs(numeric))
+    if not np.isfinite(size):
+        return "not finite: `run` names the gate that made it"
     return "tiny gradient: rescale the formula" if 0 < size < TINY else ""
 
 

@@ -70,7 +70,8 @@ class Sample:
         """Return representable steps: `step`, or more where |x| is large; shape (n,)."""
         x = np.array([np.real(self.values[p]) for p in places], dtype=np.float64)
         least = LEAST if step >= STEP else 64 * np.finfo(np.float64).eps
-        return (x + np.maximum(step, least * np.abs(x))) - x
+        with np.errstate(all="ignore"):
+            return (x + np.maximum(step, least * np.abs(x))) - x
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,8 @@ def _opened(whole: Sample, inner: int) -> tuple[Sample, int]:
 def central(sampled: Sample, places: Sequence[int], step: float) -> Any:
     """Return central differences, error O(step²) plus rounding over step."""
     h = sampled.steps(places, step)
-    return (sampled.at(places, h) - sampled.at(places, -h)) / (2 * h)
+    with np.errstate(all="ignore"):
+        return (sampled.at(places, h) - sampled.at(places, -h)) / (2 * h)
 
 
 def complex_step(sampled: Sample, places: Sequence[int], step: float) -> Any:

@@ -63,7 +63,9 @@ def origin(source: Any, node: int) -> str:
 
 def _gradient(run: Run, node: int, readers: list[tuple[int, int]], digits: int) -> str:
     source = run.graph
-    if not source.nodes.constant[node] and node == source.outputs[0]:
+    if source.nodes.constant[node]:
+        return "— (constant)"
+    if node == source.outputs[0]:
         return "1 (seed)" if not readers else f"1 (seed) = {shown(run.grad[node], digits)}"
     terms, sums = [], []
     for reader, position in readers:
@@ -114,7 +116,8 @@ def check_table(report: CheckReport, *, digits: int = 6) -> Sheet:
         )
         for e in report.entries
     )
-    notes = [f"kink exactly here: {k}" for k in report.kinks]
+    notes = [] if rows else ["the formula has no variables: nothing to check"]
+    notes += [f"kink exactly here: {k}" for k in report.kinks]
     for step, errors in report.sweep.items():
         notes.append(f"step {step:.0e}: " + ", ".join(f"{n} {e:.1e}" for n, e in errors.items()))
     columns = ("variable", "symbolic", f"numeric ({report.method})", "relative error", "verdict")
