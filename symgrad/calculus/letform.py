@@ -11,6 +11,7 @@ from typing import Any
 from sympy import Expr, Symbol
 
 from symgrad.expr.printer import text
+from symgrad.expr.region import Block
 from symgrad.registry import service
 
 
@@ -54,7 +55,18 @@ class LetForm(tuple[Any, Any]):
     def __repr__(self) -> str:
         lines = [f"{name} = {text(value)}" for name, value in self.replacements]
         lines += [f"{label}: {text(e)}" if label else text(e) for label, e in _labelled(self[1])]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.outline()])
+
+    def outline(self) -> list[str]:
+        """Return a line for each block that is called, the outermost first."""
+        found: dict[Block, None] = {}
+        queue = [e for _, e in self.replacements] + [e for _, e in _labelled(self[1])]
+        for expr in queue:  # grows while blocks call further blocks
+            for block in _blocks(expr):
+                if block not in found:
+                    found[block] = None
+                    queue.extend(block.outputs)
+        return [_headline(block) for block in found]
 
     def latex(self) -> str:
         """Return LaTeX, one line an intermediate and a result."""
@@ -74,3 +86,23 @@ def _labelled(reduced: Any, label: str = "") -> Iterator[tuple[str, Expr]]:
             yield from _labelled(value, f"{label}[{place}]")
     else:
         yield label, reduced
+
+
+def _blocks(expr: Any) -> list[Block]:
+    """Return the blocks that an expression calls, in order."""
+    found, stack, seen = [], [expr], set()
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, Block):
+            found.append(node)
+        stack.extend(reversed(getattr(node, "args", ())))
+    return found
+
+
+def _headline(block: Block) -> str:
+    inputs = ", ".join(text(i) for i in block.inputs)
+    outputs = ", ".join(text(o) for o in block.outputs)
+    return f"block {block.name}({inputs}) = {outputs}"

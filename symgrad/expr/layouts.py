@@ -13,7 +13,7 @@ import sympy
 from sympy import S
 from sympy.functions.elementary.piecewise import ExprCondPair
 
-from symgrad.expr import literal, operators
+from symgrad.expr import literal, operators, region
 from symgrad.expr.catalogue import HALF
 from symgrad.expr.functions import TABLE
 from symgrad.expr.heads import Indicator
@@ -142,6 +142,18 @@ def _derivative(node: Any) -> Layout:
     return ATOM, ["Derivative(", *_separated((body, *shown)), ")"]
 
 
+def _block_call(node: Any) -> Layout:
+    block, index, *operands = node.args
+    port = f".{index}" if len(block.outputs) > 1 else ""
+    return ATOM, [f"{block.name}{port}(", *_separated(operands), ")"]
+
+
+def _scan(node: Any) -> Layout:
+    block, index, length, *operands = node.args
+    port = f".{index}" if len(block.outputs) > 1 else ""
+    return ATOM, [f"{block.name}^{length}{port}(", *_separated(operands), ")"]
+
+
 LAYOUTS: dict[type, Callable[[Any], Layout]] = {
     literal.Sub: _sub,
     literal.Neg: _neg,
@@ -163,5 +175,7 @@ LAYOUTS: dict[type, Callable[[Any], Layout]] = {
     sympy.Product: _over,
     sympy.Integral: _over,
     sympy.Derivative: _derivative,
+    region.Call: _block_call,
+    region.Scan: _scan,
     **{head: _compare(symbol) for symbol, head in operators.COMPARISONS.items()},
 }

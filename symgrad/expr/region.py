@@ -117,7 +117,8 @@ class Scan(OwnHead):
     def _sympystr(self, printer: Any) -> str:
         block, index, length, *operands = self.args
         inside = ", ".join(printer._print(a) for a in operands)
-        return f"{block.name}^{length}.{int(index)}({inside})"
+        port = f".{int(index)}" if len(block.outputs) > 1 else ""
+        return f"{block.name}^{length}{port}({inside})"
 
 
 def block(name: str, inputs: Sequence[Any], outputs: Any) -> Block:
@@ -189,7 +190,7 @@ def scan(body: Block, carries: Sequence[Any], params: Sequence[Any] = (), *, len
     --------
     >>> from sympy.abc import x, y
     >>> scan(block("double", [x, y], x*y), [x], [y], length=3)
-    double^3.0(x, y)
+    double^3(x, y)
     """
     given = len(carries) + len(params)
     if len(carries) != len(body.outputs) or given != len(body.inputs) or length < 0:
