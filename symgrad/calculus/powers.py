@@ -15,6 +15,7 @@ from symgrad.rules.table import GATES
 
 EXP = GATES.named("exp")
 SMALL = 1 << 64  # numbers under a root are factored up to this size
+SHORT = 64  # largest exponent with which a root is written out
 Entries = dict[int, Any]
 
 
@@ -54,7 +55,7 @@ def join_exponentials(terms: Terms, entries: Entries) -> None:
 
 def join_roots(terms: Terms, scalar: Any, entries: Entries) -> Any:
     """Fold roots of small rationals into the coefficient; return the coefficient."""
-    roots = [t for t in entries if terms.kinds[t] == NUMBER and _small(terms.data[t])]
+    roots = [t for t, e in entries.items() if _foldable(terms, t, e)]
     if not roots or not isinstance(scalar, Rational) or not _small(scalar):
         return scalar
     factors = [Pow(terms.data[t], entries[t]) for t in roots]
@@ -108,6 +109,10 @@ def _put(terms: Terms, entries: Entries, base: int, exponent: int) -> None:
 
 def _is(terms: Terms, term: int, gate: Any) -> bool:
     return terms.kinds[term] == FUNCTION and terms.data[term][0] is gate
+
+
+def _foldable(terms: Terms, term: int, exponent: Any) -> bool:
+    return terms.kinds[term] == NUMBER and abs(exponent) <= SHORT and _small(terms.data[term])
 
 
 def _small(value: Any) -> bool:
