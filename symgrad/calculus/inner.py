@@ -47,13 +47,16 @@ def region_tangent(region: Region, param: int | None, kinks: str) -> Region:
     if key not in region.derived:
         growth = Growth(Graph(region.nodes, region.outputs), kinks)
         count = len(region.outputs)
-        dots = [growth.nodes.variable(Dummy(f"dot{k}")) for k in range(count)]
+        carried = [growth.nodes.payloads[i] for i in region.inputs[:count]]
+        dots = [growth.nodes.variable(Dummy(f"{symbol}_dot")) for symbol in carried]
         moved = dict(zip(region.inputs[:count], dots, strict=True))
         if param is not None:
             moved[region.inputs[param]] = growth.one()
         tangents = growth.push(moved, region.outputs)
         inputs = (*region.inputs[:count], *dots, *region.inputs[count:])
         outputs = (*region.outputs, *tangents)
-        region.derived[key] = Region(f"{region.name}'", growth.nodes, inputs, outputs)
+        moving = "" if param is None else f"_{growth.nodes.payloads[region.inputs[param]]}"
+        name = f"{region.name}'{moving}"
+        region.derived[key] = Region(name, growth.nodes, inputs, outputs)
     found: Region = region.derived[key]
     return found

@@ -14,7 +14,9 @@ from symgrad.calculus.question import scalar
 from symgrad.dag.digraph import Graph
 from symgrad.errors import BackendError, ShapeError, UnknownNameError, UnsupportedError
 from symgrad.expr.symbols import label
+from symgrad.numeric.analytic import require_analytic
 from symgrad.numeric.arithmetic import Floats
+from symgrad.numeric.execution import COMPLEX_ADVICE
 from symgrad.numeric.numbers import as_value, broadcast
 from symgrad.numeric.program import Program, lower
 
@@ -38,8 +40,15 @@ class Compiled:
     """
 
     def __init__(
-        self, program: Program, groups: list[int | None], returns: Any, wanted: Any, backend: str
+        self,
+        formula: Graph,
+        program: Program,
+        groups: list[int | None],
+        returns: Any,
+        wanted: Any,
+        backend: str,
     ) -> None:
+        self._formula = formula
         self.program = program
         self.backend = backend
         self._groups = groups
@@ -66,6 +75,8 @@ class Compiled:
         inputs = self._unpacked(values)
         shape = broadcast(inputs, self.program.inputs)
         complex_values = any(np.iscomplexobj(v) for v in inputs)
+        if complex_values:
+            require_analytic(self._formula, "a complex point", COMPLEX_ADVICE)
         with np.errstate(all="ignore"):
             found = self._machine(complex_values)(inputs)
         outputs = iter([np.broadcast_to(v, shape)[()] for v in found])
@@ -158,7 +169,7 @@ def compile_function(
     program = lower(Graph(grown.nodes, picked), tuple(_flat(arguments)))
     groups = [len(a) if isinstance(a, Pack) else None for a in arguments]
     chosen = "numpy" if backend != "auto" else "numpy (the only backend installed)"
-    return Compiled(program, groups, returns, wanted, chosen)
+    return Compiled(source, program, groups, returns, wanted, chosen)
 
 
 def _check_choices(returns: Any, backend: str, kinks: str) -> None:

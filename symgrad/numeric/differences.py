@@ -16,8 +16,9 @@ from sympy import Dummy
 
 from symgrad.calculus import wrt as structure
 from symgrad.dag.digraph import Graph, compact, graph
-from symgrad.dag.nodes import VARIABLE, Nodes, dependents
-from symgrad.errors import NotAnalyticError, ShapeError, UnsupportedError
+from symgrad.dag.nodes import VARIABLE, Nodes
+from symgrad.errors import ShapeError, UnsupportedError
+from symgrad.numeric.analytic import require_analytic
 from symgrad.numeric.arithmetic import Floats, forward_values
 from symgrad.numeric.execution import point
 
@@ -146,20 +147,10 @@ def complex_step(sampled: Sample, places: Sequence[int], step: float) -> Any:
     NotAnalyticError
         If a gate on the way is not analytic.
     """
-    _check_analytic(sampled)
+    advice = "it is not analytic; use method='central' or 'richardson'"
+    require_analytic(sampled.source, "the complex step", advice)
     h = np.full(len(places), 1j * step)
     return np.imag(sampled.at(places, h)) / step
-
-
-def _check_analytic(sampled: Sample) -> None:
-    source = sampled.source
-    moving = dependents(source.nodes, source.input_nodes, len(source) - 1)
-    for node, gate in enumerate(source.nodes.gates):
-        if moving[node] and not gate.analytic and gate.name not in ("call", "scan"):
-            raise NotAnalyticError(
-                f"the complex step cannot pass `{gate.name}` (node {node}), which is not analytic; "
-                "use method='central' or 'richardson'"
-            )
 
 
 def richardson(sampled: Sample, places: Sequence[int], step: float) -> Any:

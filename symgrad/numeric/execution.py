@@ -22,11 +22,13 @@ from symgrad.dag.template import TEMPLATES
 from symgrad.errors import KinkError, ShapeError, UnknownNameError, UnsupportedError
 from symgrad.expr.kinks import check_policy
 from symgrad.numeric import kinks as kinked
+from symgrad.numeric.analytic import require_analytic
 from symgrad.numeric.arithmetic import Floats, Precise, forward_values
 from symgrad.numeric.numbers import as_value, broadcast, given
 from symgrad.registry import service
 
 MOST_DIGITS = 10_000
+COMPLEX_ADVICE = "it is not analytic, so it has no complex derivative; give real numbers"
 GUARD = 15  # decimal digits carried beyond those that are asked for
 
 
@@ -207,6 +209,8 @@ def run(f: Any, at: Mapping[Any, Any] | None = None, *, kinks: str = "min_norm")
         raise ShapeError(f"a run is of one scalar, but {len(source.outputs)} outputs were given")
     inputs = point(source, at)
     arithmetic = _floats(inputs)
+    if arithmetic.complex_values:
+        require_analytic(source, "a complex point", COMPLEX_ADVICE)
     with np.errstate(all="ignore"):
         values = forward_values(source, inputs, arithmetic)
         moving = dependents(source.nodes, source.input_nodes, len(source) - 1)
