@@ -18,15 +18,16 @@ def expression_partial(expr: Expr, by: Expr, kinks: str) -> Expr:
 
 
 @provide("region.partials")
-def region_partials(region: Region, output: int, kinks: str) -> Region | None:
-    """Return the region whose outputs are the partials of one output; None where all are 0."""
+def region_partials(region: Region, output: int, kinks: str) -> Region:
+    """Return the region whose outputs are the partials of one output; always the same one."""
     key = ("partials", output, kinks)
-    if key not in region.derived:
+    found: Region | None = region.derived.get(key)
+    if found is None:
         growth = Growth(Graph(region.nodes, region.outputs), kinks)
         bars = growth.pull({region.outputs[output]: growth.one()}, region.inputs)
         name = f"d{region.name}" if len(region.outputs) == 1 else f"d{region.name}_{output}"
-        region.derived[key] = Region(name, growth.nodes, region.inputs, tuple(bars))
-    found: Region | None = region.derived[key]
+        made = Region(name, growth.nodes, region.inputs, tuple(bars))
+        found = region.derived.setdefault(key, made)
     return found
 
 
@@ -44,7 +45,8 @@ def region_tangent(region: Region, param: int | None, kinks: str) -> Region:
         The policy where a gate has no derivative.
     """
     key = ("tangent", param, kinks)
-    if key not in region.derived:
+    found: Region | None = region.derived.get(key)
+    if found is None:
         growth = Growth(Graph(region.nodes, region.outputs), kinks)
         count = len(region.outputs)
         carried = [growth.nodes.payloads[i] for i in region.inputs[:count]]
@@ -57,6 +59,6 @@ def region_tangent(region: Region, param: int | None, kinks: str) -> Region:
         outputs = (*region.outputs, *tangents)
         moving = "" if param is None else f"_{growth.nodes.payloads[region.inputs[param]]}"
         name = f"{region.name}'{moving}"
-        region.derived[key] = Region(name, growth.nodes, inputs, outputs)
-    found: Region = region.derived[key]
+        made = Region(name, growth.nodes, inputs, outputs)
+        found = region.derived.setdefault(key, made)
     return found

@@ -78,7 +78,7 @@ def _apart(expr: Expr, args: Sequence[Expr]) -> Expr:
 
 def as_block(region: Region) -> Block:
     """Return the region as a SymPy block with the same inputs and outputs; always the same one."""
-    found = region.derived.get("block")
+    found: Block | None = region.derived.get("block")
     if found is None:
         inputs = [region.nodes.payloads[i] for i in region.inputs]
         made = Block(region.name, inputs, write_all(region.nodes, region.outputs))

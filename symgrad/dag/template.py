@@ -21,6 +21,7 @@ from symgrad.rules import local, opaque
 from symgrad.rules.row import Gate, Site
 
 T = TypeVar("T")
+OWNERS = (opaque.CALL, opaque.SCAN)
 Step = tuple[Gate, tuple[int, ...], Any]
 
 
@@ -74,6 +75,8 @@ class Template(Generic[T]):
 class Templates:
     """All templates met so far; keyed by what a partial may depend on.
 
+    A region keeps the templates of its calls itself, so that they go when it goes.
+
     The cache only grows by distinct gate kinds and sites, and is safe to share between threads:
     two threads may make the same template, and either is right.
     """
@@ -89,7 +92,8 @@ class Templates:
         else:
             constants = tuple(_known(nodes, a) for a in args)
             key = (gate, index, constants, nodes.payloads[node], kinks)
-        found = self._made.get(key, self)
+        made = self._made if gate not in OWNERS else nodes.payloads[node][0].derived
+        found = made.get(key, self)
         if found is not self:
             return found  # type: ignore[return-value]
         constants = tuple(_known(nodes, a) for a in args)
@@ -101,7 +105,7 @@ class Templates:
             kinks,
             nodes.payloads[node],
         )
-        return self._made.setdefault(key, compile_template(gate, site))
+        return made.setdefault(key, compile_template(gate, site))
 
 
 TEMPLATES = Templates()
@@ -205,8 +209,10 @@ def _times(step: Step, site: Site) -> Template[Any]:
 def _compile_call(site: Site) -> Template[Any] | None:
     region, output = site.payload
     derived = service("region.partials")(region, output, site.kinks)
-    if derived is None:
-        return None
+    nodes, partial = derived.nodes, derived.outputs[site.index]
+    if nodes.gates[partial] is CONSTANT:
+        value = nodes.payloads[partial]
+        return None if value == 0 else _times((CONSTANT, (), value), site)
     return _times((opaque.CALL, tuple(range(len(site.operands))), (derived, site.index)), site)
 
 

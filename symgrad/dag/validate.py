@@ -14,8 +14,9 @@ from sympy import Basic, Indexed, Symbol
 from sympy.core.function import UndefinedFunction
 
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes, reachable
-from symgrad.dag.regions import Region, nested
+from symgrad.dag.regions import Region, nested, owned
 from symgrad.errors import GraphError
+from symgrad.expr.region import DEEPEST
 from symgrad.rules import opaque
 from symgrad.rules.row import Gate
 
@@ -53,8 +54,13 @@ def validate(nodes: Nodes, outputs: Sequence[int], names: Mapping[str, int]) -> 
         if type(name) is not str:
             raise GraphError(f"the name {name!r} is no text; name nodes by strings")
         check_ports([node], f"name `{name}`", len(nodes), "")
+    depths: dict[int, int] = {}
     for region in nested(nodes):
         check_region(region)
+        inner = max((depths[id(r)] for r in owned(region.nodes)), default=0)
+        depths[id(region)] = inner + 1
+        if inner >= DEEPEST:
+            raise GraphError(f"region `{region.name}` is more than {DEEPEST} levels deep")
 
 
 def check_region(region: Region) -> None:

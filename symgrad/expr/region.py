@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import sympy
-from sympy import Expr, Integer, Symbol
+from sympy import Expr, Indexed, Integer, Symbol
 
 from symgrad.errors import ShapeError, UnsupportedError
 from symgrad.expr import literal
 from symgrad.expr.heads import OwnHead
 from symgrad.expr.numbers import as_expr
+
+WHOLES = (sympy.Sum, sympy.Product, sympy.Integral, sympy.Derivative, sympy.Subs)
+DEEPEST = 100  # levels of blocks in blocks: their regions are derived inside one another
 
 
 class Block(sympy.Atom):  # type: ignore[misc]
@@ -36,9 +39,10 @@ class Block(sympy.Atom):  # type: ignore[misc]
         If an output holds a symbol that is not an input.
     """
 
-    __slots__ = ("__weakref__", "inputs", "name", "outputs")
+    __slots__ = ("__weakref__", "depth", "inputs", "name", "outputs")
 
     name: str
+    depth: int
     inputs: tuple[Expr, ...]
     outputs: tuple[Expr, ...]
 
@@ -46,6 +50,7 @@ class Block(sympy.Atom):  # type: ignore[misc]
         """Make the leaf; `block` checks the inputs first."""
         self: Block = super().__new__(cls)
         self.name, self.inputs, self.outputs = name, tuple(inputs), tuple(outputs)
+        self.depth = 1
         return self
 
     def _hashable_content(self) -> tuple[Any, ...]:
@@ -141,7 +146,8 @@ def block(name: str, inputs: Sequence[Any], outputs: Any) -> Block:
     Raises
     ------
     UnsupportedError
-        If an output holds a symbol that is not an input.
+        If an output holds a symbol that is not an input, an input stands twice, there is no
+        output, or blocks are nested too deep.
 
     Examples
     --------
@@ -152,14 +158,46 @@ def block(name: str, inputs: Sequence[Any], outputs: Any) -> Block:
     """
     symbols = [Symbol(i) if isinstance(i, str) else i for i in inputs]
     values = tuple(outputs) if isinstance(outputs, (tuple, list)) else (outputs,)
-    strange = set().union(*(v.free_symbols for v in values)) - set(symbols)
-    if strange or len(set(symbols)) != len(symbols):
-        names = ", ".join(sorted(map(str, strange)))
+    held, depth = _contents(values)
+    strange = ", ".join(sorted(map(str, held - set(symbols))))
+    if strange:
         raise UnsupportedError(
-            f"block `{name}` may hold its inputs alone, each once, but it holds `{names}`; "
+            f"block `{name}` may hold its inputs alone, but it holds `{strange}`; "
             "list every symbol in `inputs`"
         )
-    return Block(name, symbols, values)
+    if len(set(symbols)) != len(symbols) or not values:
+        listed = ", ".join(map(str, symbols))
+        raise UnsupportedError(
+            f"block `{name}` has the inputs `{listed}` and {len(values)} outputs; "
+            "give each input once, and at least one output"
+        )
+    if depth >= DEEPEST:
+        raise UnsupportedError(
+            f"block `{name}` calls blocks that call blocks, {DEEPEST} levels deep; "
+            "write some of them out, or repeat one with `scan`"
+        )
+    made = Block(name, symbols, values)
+    made.depth = depth + 1
+    return made
+
+
+def _contents(values: Sequence[Any]) -> tuple[set[Any], int]:
+    """Return the free symbols of some trees, and how deep the blocks in them are nested."""
+    held: set[Any] = set()
+    depth, seen, waiting = 0, set(map(id, values)), list(values)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Block):
+            depth = max(depth, node.depth)
+        elif isinstance(node, WHOLES):
+            held |= node.free_symbols
+        elif isinstance(node, (Symbol, Indexed)):
+            held.add(node)
+        else:
+            fresh = [a for a in node.args if id(a) not in seen]
+            seen.update(map(id, fresh))
+            waiting.extend(fresh)
+    return held, depth
 
 
 def scan(body: Block, carries: Sequence[Any], params: Sequence[Any] = (), *, length: int) -> Any:
@@ -185,6 +223,8 @@ def scan(body: Block, carries: Sequence[Any], params: Sequence[Any] = (), *, len
     ------
     ShapeError
         If the counts do not fit.
+    UnsupportedError
+        If `length` is no integer.
 
     Examples
     --------
@@ -192,6 +232,11 @@ def scan(body: Block, carries: Sequence[Any], params: Sequence[Any] = (), *, len
     >>> scan(block("double", [x, y], x*y), [x], [y], length=3)
     double^3(x, y)
     """
+    if not isinstance(length, int | Integer):
+        raise UnsupportedError(
+            f"a scan over `{body.name}` of length `{length}`: how often is an integer >= 0; "
+            "a loop of symbolic length is a `Sum` or `Product`"
+        )
     given = len(carries) + len(params)
     if len(carries) != len(body.outputs) or given != len(body.inputs) or length < 0:
         raise ShapeError(
