@@ -158,6 +158,14 @@ def block(name: str, inputs: Sequence[Any], outputs: Any) -> Block:
     """
     symbols = [Symbol(i) if isinstance(i, str) else i for i in inputs]
     values = tuple(outputs) if isinstance(outputs, (tuple, list)) else (outputs,)
+    depth = _checked_depth(name, symbols, values)
+    made = Block(name, symbols, values)
+    made.depth = depth + 1
+    return made
+
+
+def _checked_depth(name: str, symbols: Sequence[Any], values: Sequence[Any]) -> int:
+    """Refuse what is no block; return how deep the blocks in its outputs are nested."""
     held, depth = _contents(values)
     strange = ", ".join(sorted(map(str, held - set(symbols))))
     if strange:
@@ -176,9 +184,7 @@ def block(name: str, inputs: Sequence[Any], outputs: Any) -> Block:
             f"block `{name}` calls blocks that call blocks, {DEEPEST} levels deep; "
             "write some of them out, or repeat one with `scan`"
         )
-    made = Block(name, symbols, values)
-    made.depth = depth + 1
-    return made
+    return depth
 
 
 def _contents(values: Sequence[Any]) -> tuple[set[Any], int]:
