@@ -1,0 +1,80 @@
+"""Measure symgrad and its contenders, and write `docs/benchmarks.md`.
+
+    python -m tests.benchmarks [--quick] [--output PATH]
+
+Each measurement is a fresh process (SymPy's caches make a second derivation faster than the first).
+Processes take turns, so that a noisy moment of the machine hits every contender alike.
+Needs the `bench` extra and a Unix system.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.benchmarks.contenders import CONTENDERS
+from tests.benchmarks.plan import FULL, LIMIT_BYTES, LIMIT_SECONDS, QUICK, Job, Plan
+from tests.benchmarks.report import Results, render
+from tests.benchmarks.worker import Found
+
+ROOT = Path(__file__).resolve().parents[2]
+OUTPUT = ROOT / "docs" / "benchmarks.md"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
+    parser.add_argument("--quick", action="store_true", help="few repetitions, smaller trees")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="where the page is written")
+    options = parser.parse_args(arguments)
+    plan = QUICK if options.quick else FULL
+    results: Results = {}
+    for job, seed in turns(plan):
+        if plan.gave_up(results.get(job, [])):
+            continue
+        found = measure(job, seed)
+        results.setdefault(job, []).append(found)
+        print(*job, "->", found or "no result", file=sys.stderr, flush=True)
+    options.output.write_text(render(plan, results), encoding="utf-8")
+
+
+def turns(plan: Plan) -> Iterator[tuple[Job, int]]:
+    """Yield every job as often as it is due: one of each, then one of each again."""
+    for group in plan.groups(CONTENDERS):
+        for turn in range(max(count for _, count in group)):
+            yield from ((job, turn) for job, count in group if turn < count)
+
+
+def measure(job: Job, seed: int) -> Found | None:
+    """Run one job in a fresh process; None where it passed a limit."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.benchmarks.worker", *job],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            timeout=LIMIT_SECONDS,
+            preexec_fn=limit_memory,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    if done.returncode == 0:
+        found: Found = json.loads(done.stdout)
+        return found
+    if b"MemoryError" in done.stderr or b"bad_alloc" in done.stderr or done.returncode < 0:
+        return None
+    sys.exit(f"{' '.join(job)} failed:\n{done.stderr.decode()}")
+
+
+def limit_memory() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (LIMIT_BYTES, LIMIT_BYTES))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""What is measured how often, and the goals: data, read by the command and by the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tests.benchmarks.contenders import Contender
+from tests.benchmarks.worker import Found
+
+Job = tuple[str, ...]
+Group = list[tuple[Job, int]]
+
+LIMIT_SECONDS = 300.0
+LIMIT_BYTES = 8 * 2**30
+
+GRAPH, CLOSED, LET = "symgrad, graph", "symgrad, closed form", "symgrad, let-form"
+TOO_LARGE = {("deep100", CLOSED)}  # 6e60 nodes as a tree: the size guard refuses it
+
+ALONE = ("load", "symgrad")
+TOGETHER = ("load", "sympy", "networkx", "numpy")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How often each thing is measured, and how large trees grow."""
+
+    turns: int
+    slow_turns: int
+    load_turns: int
+    grow_turns: int
+    sizes: tuple[int, ...]
+    held: int
+    seen: int
+
+    def groups(self, contenders: dict[str, Contender]) -> list[Group]:
+        """Return the jobs that take turns with each other, and how often each is due."""
+        return [
+            [(ALONE, self.load_turns), (TOGETHER, self.load_turns)],
+            *([(job, self.due(contenders[job[2]])) for job in derivations(p)] for p in PROBLEMS),
+            [(("grow", f, str(size)), self.grow_turns) for size in self.sizes for f in FAMILIES],
+            [(("hold", f, str(self.held), "table"), 1) for f in FAMILIES],
+            [(("hold", f, str(self.seen), "nx"), 1) for f in FAMILIES],
+        ]
+
+    def due(self, contender: Contender) -> int:
+        return self.slow_turns if contender.slow else self.turns
+
+    def gave_up(self, found: Sequence[Found | None]) -> bool:
+        """Whether a job passed a limit; it is not tried again."""
+        return None in found
+
+
+PROBLEMS = ("mlp16", "rosen500", "deep100")
+FAMILIES = ("deep", "rosen")
+NAMES = (GRAPH, CLOSED, LET, "SymPy", "SymEngine", "CasADi")
+
+SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000)
+FULL = Plan(
+    turns=9, slow_turns=3, load_turns=21, grow_turns=3, sizes=SIZES, held=100_000, seen=30_000
+)
+QUICK = Plan(
+    turns=5, slow_turns=1, load_turns=15, grow_turns=1, sizes=SIZES[:5], held=30_000, seen=10_000
+)
+
+
+def derivations(problem: str) -> Iterable[Job]:
+    return [("derive", problem, name) for name in NAMES if (problem, name) not in TOO_LARGE]
+
+
+# --- goals ---
+
+
+@dataclass(frozen=True, slots=True)
+class Faster:
+    """A symgrad form takes at most 1/times of the time of another contender."""
+
+    problem: str
+    form: str
+    other: str
+    times: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A measured figure is at most `most`."""
+
+    says: str
+    figure: str
+    most: float
+
+
+SPEED = (
+    Faster("mlp16", CLOSED, "SymPy", 400),
+    Faster("rosen500", CLOSED, "SymPy", 100),
+    Faster("mlp16", CLOSED, "SymEngine", 1),
+    Faster("rosen500", CLOSED, "SymEngine", 1),
+    Faster("mlp16", GRAPH, "CasADi", 1),
+    Faster("rosen500", GRAPH, "CasADi", 1),
+    Faster("deep100", GRAPH, "CasADi", 1),
+)
+SLOPE, BYTES, LOAD = 1.1, 6_000, 1.15
