@@ -13,6 +13,8 @@ from typing import Any
 
 import networkx as nx
 from sympy import Basic, Expr, S, Symbol
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
 from symgrad.dag import composites
 from symgrad.dag.build import Builder
@@ -25,6 +27,8 @@ from symgrad.errors import UnknownNameError, UnsupportedError
 from symgrad.expr.numbers import as_expr
 from symgrad.expr.reader import Parsed, parse
 from symgrad.expr.symbols import label, resolve
+
+CONDITIONS = (Relational, BooleanAtom, BooleanFunction)
 
 
 class Graph:
@@ -325,19 +329,37 @@ def graph(f: Any) -> Graph:
     outputs: list[int] = []
     names: dict[str, int] = {}
     for root, inner in _roots(f):
-        outputs.append(builder.build(root))
-        for name, expr in inner.items():
-            node = builder.build(expr)
+        made, named = _planted(builder, root, inner)
+        outputs += made
+        for name, node in named:
             if names.setdefault(name, node) != node:
                 raise UnsupportedError(f"the name `{name}` stands for two different things")
     return Graph(*compact(nodes, outputs, names))
 
 
-def _roots(f: Any) -> Iterable[tuple[Basic, Mapping[str, Basic]]]:
-    """Yield each output with the names that it brings."""
+def _planted(
+    builder: Builder, root: Any, inner: Mapping[str, Any]
+) -> tuple[list[int], list[tuple[str, int]]]:
+    """Return the nodes of an output, or of a graph's outputs, and of the names that they bring."""
+    if not isinstance(root, Graph):
+        node = builder.build(root)
+        return [node], [(name, builder.build(expr)) for name, expr in inner.items()]
+    source = root.nodes
+    moved: list[int] = []
+    for gate, args, payload in zip(source.gates, source.args, source.payloads, strict=True):
+        moved.append(builder.nodes.add(gate, tuple([moved[a] for a in args]), payload))
+    outputs = [moved[o] for o in root.outputs]
+    named = [(name, moved[node]) for name, node in root.names.items()]
+    return outputs, named + [(name, outputs[0]) for name in inner]
+
+
+def _roots(f: Any) -> Iterable[tuple[Any, Mapping[str, Any]]]:
+    """Yield each output, an expression or a graph, with the names that it brings."""
     if isinstance(f, str):
         f = parse(f)
-    if isinstance(f, Parsed):
+    if isinstance(f, Graph):
+        yield f, {}
+    elif isinstance(f, Parsed):
         yield f.expr, f.names
     elif isinstance(f, Mapping):
         for name, value in f.items():
@@ -348,5 +370,10 @@ def _roots(f: Any) -> Iterable[tuple[Basic, Mapping[str, Basic]]]:
             raise UnsupportedError("an empty list has no outputs; give at least one expression")
         for item in f:
             yield from _roots(item)
+    elif isinstance(f, CONDITIONS):
+        raise UnsupportedError(
+            f"a condition (`{str(f)[:80]}`) stands where a number is wanted; write "
+            "`where(condition, 1, 0)` for 1 where it holds and 0 elsewhere"
+        )
     else:
         yield as_expr(f), {}

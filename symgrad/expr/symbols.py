@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sympy import Basic, Expr, Indexed
+from sympy import Basic, Expr, Indexed, Symbol
 
 from symgrad.errors import AmbiguousNameError, UnknownNameError, UnsupportedError, nearest
 from symgrad.expr.printer import text
@@ -84,8 +84,13 @@ def _by_label(available: Iterable[Any]) -> dict[str, list[Any]]:
 
 
 def _resolve(asked: Any, known: dict[str, list[Any]], names: Mapping[str, Expr]) -> Any:
-    if isinstance(asked, Basic):
+    if isinstance(asked, (Symbol, Indexed)):
         return asked
+    if isinstance(asked, Basic):
+        raise UnsupportedError(
+            f"a variable is a name or a symbol, but found the expression `{text(asked)[:80]}`; "
+            "name the inner node in the text, as in `q = x + y; f = q*z`"
+        )
     if not isinstance(asked, str):
         raise UnsupportedError(
             f"a variable is a name or a SymPy symbol, but found {asked!r} "
