@@ -259,8 +259,11 @@ def _entry(
         size = step or METHODS[method][1]
         if _crosses(target, size):
             return _across_kink(target, name, analytic, numeric, error, size)
-        if verdict in ("uneasy", "wrong") and _within_rounding(target, analytic - numeric, size):
-            return Entry(name, analytic, numeric, error, "fine", "difference within rounding")
+    else:
+        size = 1.0  # the other methods lose no more than the value's own rounding
+    failed = verdict in ("uneasy", "wrong")
+    if failed and target.place >= 0 and _within_rounding(target, analytic - numeric, size):
+        return Entry(name, analytic, numeric, error, "fine", "difference within rounding")
     return Entry(name, analytic, numeric, error, verdict, _tiny(analytic, numeric))
 
 
@@ -288,7 +291,9 @@ def _across_kink(
         if _crosses(target, step * factor):
             continue
         refined = differences([target], "central", step * factor)[0]
-        agrees = relative_error(analytic, refined) <= UNEASY
+        agrees = relative_error(analytic, refined) <= UNEASY or _within_rounding(
+            target, analytic - refined, step * factor
+        )
         note += f"; at step {step * factor:.0e} the difference is {float(refined):.6g}"
         return Entry(name, analytic, numeric, error, "fine" if agrees else "wrong", note)
     return Entry(name, analytic, numeric, error, "kink", "the point lies on a kink")
@@ -298,7 +303,7 @@ def _within_rounding(target: Target, gap: Any, step: float) -> bool:
     """Return whether rounding of the two values alone explains the difference."""
     sample = target.sample
     h = sample.steps([target.place], step)
-    values = sample.nodes_at([target.place], h)
+    values = sample.nodes_at([target.place], np.zeros(1))
     largest = max(float(np.max(np.abs(values[o]))) for o in sample.source.outputs)
     return bool(abs(gap) <= ROUNDING * largest / float(h[0]))
 

@@ -11,7 +11,7 @@ from sympy import Indexed
 from symgrad.calculus import growth
 from symgrad.calculus import wrt as structure
 from symgrad.calculus.question import scalar
-from symgrad.dag.digraph import Graph
+from symgrad.dag.digraph import Graph, compact
 from symgrad.errors import BackendError, ShapeError, UnknownNameError, UnsupportedError
 from symgrad.expr.symbols import label
 from symgrad.numeric.analytic import require_analytic
@@ -166,7 +166,7 @@ def compile_function(
     value, *bars = grown.outputs
     parts = [returns] if isinstance(returns, str) else list(returns)
     picked = [o for part in parts for o in ([value] if part == "value" else bars)]
-    program = lower(Graph(grown.nodes, picked), tuple(_flat(arguments)))
+    program = lower(Graph(*compact(grown.nodes, picked)), tuple(_flat(arguments)))
     groups = [len(a) if isinstance(a, Pack) else None for a in arguments]
     chosen = "numpy" if backend != "auto" else "numpy (the only backend installed)"
     return Compiled(source, program, groups, returns, wanted, chosen)
