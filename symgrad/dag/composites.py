@@ -61,7 +61,7 @@ def collapse(
     found = rules(wanted)
 
     def shrink(nodes: Nodes, roots: Sequence[int], kept: Sequence[int], moved: Moved) -> Rebuilt:
-        return _Collapser(nodes, roots, kept, found, "logsumexp" in wanted).rebuild(moved)
+        return _Collapser(nodes, roots, kept, found, sums="logsumexp" in wanted).rebuild(moved)
 
     return _passed(nodes, outputs, names, shrink)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import sympy
-from sympy import Expr, S
+from sympy import Expr, Rational, S
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.dag.nodes import ADD, CONSTANT, DIV, MUL, NEG, POW, SQRT, SUB, VARIABLE, Nodes
@@ -99,8 +99,12 @@ def write(gate: Gate, args: Sequence[Any], payload: Any, table: dict[Gate, Write
 def write_all(
     nodes: Nodes, roots: Sequence[int], known: dict[int, Expr] | None = None
 ) -> list[Any]:
-    """Return the literal SymPy trees of some nodes; shared nodes are shared objects."""
+    """Return the literal SymPy trees of some nodes; shared nodes are shared objects.
+
+    A negative number inside a tree is a written negation, so that building it gives the same gates.
+    """
     made: dict[int, Any] = dict(known or {})
+    whole = set(roots)
     stack = list(reversed(roots))
     while stack:
         node = stack[-1]
@@ -112,6 +116,8 @@ def write_all(
         if node not in made:
             args = [made[a] for a in nodes.args[node]]
             made[node] = write(nodes.gates[node], args, nodes.payloads[node], LITERAL)
+            if isinstance(made[node], Rational) and made[node].p < 0 and node not in whole:
+                made[node] = literal.neg(-made[node])
     return [made[r] for r in roots]
 
 
