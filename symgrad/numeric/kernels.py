@@ -11,10 +11,10 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-from scipy import special as sc
 
 from symgrad.expr import heads
 from symgrad.numeric import kernels_special
+from symgrad.numeric.deferred import special as sc
 from symgrad.numeric.precise import pointwise
 from symgrad.rules.row import Gate
 
@@ -141,9 +141,9 @@ REAL: dict[str, Kernel] = {
     "ge": np.greater_equal,
     "eq": np.equal,
     "ne": np.not_equal,
-    "and": fold(np.logical_and),
-    "or": fold(np.logical_or),
-    "xor": fold(np.logical_xor),
+    "and": lambda *args: reduce(np.logical_and, args, True),
+    "or": lambda *args: reduce(np.logical_or, args, False),
+    "xor": lambda *args: reduce(np.logical_xor, args, False),
     "not": np.logical_not,
     "sigmoid": sc.expit,
     "softplus": lambda x: np.logaddexp(x, 0.0),

@@ -11,8 +11,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy import special as sc
-
 from symgrad.numeric.precise import pointwise
 from symgrad.rules.table import GATES
 
@@ -194,7 +192,7 @@ def polylog(s: Any, z: Any) -> Any:
 def hyper(count: Any, *rest: Any) -> Any:
     """Return pFq from `p, a1..ap, b1..bq, z`: SciPy's 0F1, 1F1 and 2F1, else mpmath."""
     function = {(0, 1): sc.hyp0f1, (1, 1): sc.hyp1f1, (2, 1): sc.hyp2f1}
-    p = int(np.real(count))
+    p = int(np.real(np.ravel(count)[0]))
     known = function.get((p, len(rest) - p - 1))
     return slow("hyper")(count, *rest) if known is None else known(*rest)
 

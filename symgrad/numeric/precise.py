@@ -124,6 +124,11 @@ def leaky_relu(x: Any, alpha: Any = None) -> Any:
     return x if x > 0 else slope * x
 
 
+def cube_root(x: Any) -> Any:
+    """Return the real cube root, continued to the neighbourhood of the real axis."""
+    return mp.cbrt(x) if mp.re(x) >= 0 else -mp.cbrt(-x)
+
+
 def elu(x: Any, alpha: Any = 1) -> Any:
     """Return the exponential linear unit."""
     return x if x > 0 else alpha * mp.expm1(x)
@@ -143,7 +148,7 @@ KERNELS: dict[str, Kernel] = {
     "log10": lambda x: mp.log10(x) if x != 0 else -mp.inf,
     "log1p": lambda x: mp.log1p(x) if x != -1 else -mp.inf,
     "exp2": lambda x: power(mp.mpf(2), x),
-    "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)),
+    "cbrt": cube_root,
     "xlogy": lambda x, y: mp.mp.zero if x == 0 else x * mp.log(y),
     "heaviside": lambda x, h=0.5: h if x == 0 else mp.mpf(int(x > 0)),
     "ceiling": mp.ceil,

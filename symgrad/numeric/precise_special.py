@@ -13,6 +13,8 @@ import mpmath as mp
 
 Kernel = Callable[..., Any]
 
+RADIUS = 0.9  # modulus up to which Lerch's series takes at most some thousand terms
+
 
 def at_integer(exact: Kernel, general: Kernel | None = None) -> Kernel:
     """Return a function of an integer order (passed as int); another order has its own form."""
@@ -27,11 +29,12 @@ def at_integer(exact: Kernel, general: Kernel | None = None) -> Kernel:
     return chosen
 
 
-def from_degree_zero(function: Kernel) -> Kernel:
-    """Return a polynomial that is 0 at negative integer degrees."""
+def of_degree(function: Kernel, *, zero_below: bool = False) -> Kernel:
+    """Return a polynomial whose degree may come as a complex number without imaginary part."""
 
     def bounded(degree: Any, *args: Any) -> Any:
-        if mp.isint(degree) and mp.re(degree) < 0:
+        degree = mp.re(degree) if mp.im(degree) == 0 else degree
+        if zero_below and mp.isint(degree) and mp.re(degree) < 0:
             return mp.mp.zero
         return function(degree, *args)
 
@@ -44,7 +47,20 @@ def from_degree_zero(function: Kernel) -> Kernel:
 def erfcinv(x: Any) -> Any:
     """Return the inverse of erfc, accurate near 0."""
     with mp.extraprec(max(0, -int(mp.mag(x))) if x else 0):
-        return mp.erfinv(1 - x)
+        return erfinv(1 - x)
+
+
+def erfinv(x: Any) -> Any:
+    """Return the inverse of erf; near the real axis by Newton's method from the real value."""
+    if not isinstance(x, mp.mpc):
+        return mp.erfinv(x)
+    found = mp.mpc(mp.erfinv(x.real))
+    for _ in range(mp.mp.prec):
+        step = (mp.erf(found) - x) * mp.sqrt(mp.pi) / 2 * mp.exp(found * found)
+        found -= step
+        if abs(step) <= mp.eps * abs(found):
+            return found
+    raise ValueError("Newton's method has not converged")
 
 
 def erf_between(x: Any, y: Any) -> Any:
@@ -85,11 +101,14 @@ spherical_y = spherical(mp.bessely, odd=1)
 def marcum(m: Any, a: Any, b: Any) -> Any:
     """Return Marcum's Q: a Poisson mixture of upper incomplete gamma functions."""
     rate, x = a * a / 2, b * b / 2
-    weight, total, k, peak = mp.exp(-rate), mp.mp.zero, 0, rate + m
-    while k < peak or weight > mp.eps:
-        total += weight * mp.gammainc(m + k, x, regularized=True)
+    weight, tail = mp.exp(-rate), mp.gammainc(m, x, regularized=True)
+    step = x**m * mp.exp(-x) / mp.gamma(m + 1)  # Q(m + 1, x) - Q(m, x)
+    total, k = mp.mp.zero, 0
+    while k < mp.re(rate + m) or abs(weight) > mp.eps:
+        total += weight * tail
         k += 1
         weight *= rate / k
+        tail, step = tail + step, step * x / (m + k)
     return total
 
 
@@ -111,6 +130,18 @@ def eta(s: Any, a: Any = None) -> Any:
     if s == 1:
         return (mp.digamma((a + 1) / 2) - mp.digamma(a / 2)) / 2
     return (mp.zeta(s, a / 2) - mp.zeta(s, (a + 1) / 2)) / mp.mpf(2) ** s
+
+
+def lerch(z: Any, s: Any, a: Any) -> Any:
+    """Return Lerch's transcendent; its series is much faster than mpmath's integral."""
+    if abs(z) > RADIUS or mp.re(a) <= 0:
+        return mp.lerchphi(z, s, a)
+    with mp.extraprec(10):
+        total, power, k = mp.mp.zero, mp.mp.one, 0
+        while abs(power) > mp.eps:
+            total += power / (a + k) ** s
+            power, k = power * z, k + 1
+    return +total
 
 
 def xi(s: Any) -> Any:
@@ -242,9 +273,9 @@ KERNELS: dict[str, Kernel] = {
     "LambertW": lambda x, k=0: mp.lambertw(x, int(mp.re(k))),
     # error functions and integrals
     "erf2": erf_between,
-    "erfinv": mp.erfinv,
+    "erfinv": erfinv,
     "erfcinv": erfcinv,
-    "erf2inv": lambda x, y: mp.erfinv(mp.erf(x) + y),
+    "erf2inv": lambda x, y: erfinv(mp.erf(x) + y),
     "fresnels": mp.fresnels,
     "fresnelc": mp.fresnelc,
     "Ei": mp.ei,
@@ -280,7 +311,7 @@ KERNELS: dict[str, Kernel] = {
     "riemann_xi": xi,
     "stieltjes": at_integer(mp.stieltjes),
     "polylog": mp.polylog,
-    "lerchphi": mp.lerchphi,
+    "lerchphi": lerch,
     "hyper": hyper,
     "meijerg": meijerg,
     "appellf1": mp.appellf1,
@@ -301,16 +332,16 @@ KERNELS: dict[str, Kernel] = {
     "airybiprime": lambda x: mp.airybi(x, derivative=1),
     "marcumq": marcum,
     # polynomials
-    "legendre": mp.legendre,
+    "legendre": of_degree(mp.legendre),
     "assoc_legendre": ferrers,
-    "laguerre": lambda n, x: mp.laguerre(n, 0, x),
-    "assoc_laguerre": from_degree_zero(mp.laguerre),
-    "hermite": mp.hermite,
-    "hermite_prob": hermite_probabilist,
-    "chebyshevt": mp.chebyt,
-    "chebyshevu": mp.chebyu,
-    "gegenbauer": from_degree_zero(mp.gegenbauer),
-    "jacobi": from_degree_zero(mp.jacobi),
+    "laguerre": of_degree(lambda n, x: mp.laguerre(n, 0, x)),
+    "assoc_laguerre": of_degree(mp.laguerre, zero_below=True),
+    "hermite": of_degree(mp.hermite),
+    "hermite_prob": of_degree(hermite_probabilist),
+    "chebyshevt": of_degree(mp.chebyt),
+    "chebyshevu": of_degree(mp.chebyu),
+    "gegenbauer": of_degree(mp.gegenbauer, zero_below=True),
+    "jacobi": of_degree(mp.jacobi, zero_below=True),
     "Ynm": lambda n, m, theta, phi: mp.spherharm(mp.re(n), mp.re(m), theta, phi),
     "Znm": real_harmonic,
     "bernoulli": bernoulli,

@@ -133,6 +133,7 @@ def polynomial(
     integers: tuple[int, ...] = (0,),
     least: int | None = None,
     complex_valued: bool = False,
+    analytic: bool = True,
     reason: str = "",
 ) -> Gate:
     """Return the row of a polynomial whose degree is operand 0."""
@@ -146,6 +147,7 @@ def polynomial(
         integers=integers,
         unknown=unknown,
         complex_valued=complex_valued,
+        analytic=analytic,
         sited=True,
         reason=reason or "0 at a known degree 0",
         source=source,
@@ -285,6 +287,7 @@ HARMONICS = (
         "DLMF 14.30.1, real and imaginary parts",
         integers=(0, 1),
         unknown=(0, 1, 2),
+        analytic=False,
         reason="SymPy has no partial",
     ),
 )
