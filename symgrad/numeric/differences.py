@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.differentiate import derivative as scipy_derivative
+import scipy
 from sympy import Dummy
 
 from symgrad.calculus import wrt as structure
@@ -171,7 +171,8 @@ def richardson(sampled: Sample, places: Sequence[int], step: float) -> Any:
         return np.broadcast_to(found, batch.shape).reshape(shifted.shape)
 
     first = step * np.maximum(1.0, np.abs(x))
-    return scipy_derivative(function, x, args=(rows,), initial_step=first).df
+    found = scipy.differentiate.derivative(function, x, args=(rows,), initial_step=first)
+    return found.df
 
 
 METHODS: dict[str, tuple[Callable[[Sample, Sequence[int], float], Any], float]] = {

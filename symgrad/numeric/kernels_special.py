@@ -11,6 +11,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+
+from symgrad.numeric.deferred import special as sc
 from symgrad.numeric.precise import pointwise
 from symgrad.rules.table import GATES
 

@@ -1,6 +1,7 @@
 """A sheet: titled columns of text that prints plainly, through rich, as JSON or as LaTeX.
 
-Layout is rich's; without a terminal a sheet is plain text of any width.
+Layout is rich's, loaded by the first sheet that is printed; without a terminal a sheet is plain
+text of any width.
 """
 
 from __future__ import annotations
@@ -8,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich import box
-from rich.console import Console, Group, JustifyMethod
-from rich.table import Table
-from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Group, JustifyMethod
 
 WIDE = 10_000  # columns of a plain sheet: never wrapped
 
@@ -41,6 +41,11 @@ class Sheet:
     right: frozenset[int] = field(default_factory=frozenset)
 
     def __rich__(self) -> Group:
+        from rich import box
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for place, title in enumerate(self.columns):
             side: JustifyMethod = "right" if place in self.right else "left"
@@ -50,6 +55,8 @@ class Sheet:
         return Group(table, *(Text(note) for note in self.notes))
 
     def __str__(self) -> str:
+        from rich.console import Console
+
         out = StringIO()
         Console(file=out, width=WIDE, color_system=None, highlight=False).print(self)
         return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n")
