@@ -63,8 +63,9 @@ def given(graph: Graph, at: Mapping[Any, Any] | None) -> list[Any]:
         If a variable has no value.
     """
     named: dict[Any, Any] = {}
+    elements = _elements(graph)
     for key, value in (at or {}).items():
-        for symbol, part in _assigned(graph, key, value):
+        for symbol, part in _assigned(graph, elements, key, value):
             named[symbol] = part
     missing = [label(s) for s in graph.inputs if s not in named]
     if missing:
@@ -75,9 +76,11 @@ def given(graph: Graph, at: Mapping[Any, Any] | None) -> list[Any]:
     return [named[s] for s in graph.inputs]
 
 
-def _assigned(graph: Graph, key: Any, value: Any) -> list[tuple[Any, Any]]:
+def _assigned(
+    graph: Graph, by_base: dict[str, list[Indexed]], key: Any, value: Any
+) -> list[tuple[Any, Any]]:
     """Return the variables that one entry of `at` fills."""
-    elements = _elements(graph, key)
+    elements = by_base.get(str(key)) if by_base else None
     if elements:
         found = np.asarray(value)
         try:
@@ -96,10 +99,13 @@ def _assigned(graph: Graph, key: Any, value: Any) -> list[tuple[Any, Any]]:
     return [(symbol, value)]
 
 
-def _elements(graph: Graph, key: Any) -> list[Indexed]:
-    """Return the subscripted variables whose base is called `key`."""
-    name = str(key)
-    return [s for s in graph.inputs if isinstance(s, Indexed) and str(s.base.label) == name]
+def _elements(graph: Graph) -> dict[str, list[Indexed]]:
+    """Return the subscripted variables by the name of their base."""
+    found: dict[str, list[Indexed]] = {}
+    for symbol in graph.inputs:
+        if isinstance(symbol, Indexed):
+            found.setdefault(str(symbol.base.label), []).append(symbol)
+    return found
 
 
 def broadcast(values: list[Any], names: tuple[Any, ...]) -> tuple[int, ...]:
