@@ -21,7 +21,9 @@ from symgrad.dag.express import LITERAL, write, write_all
 from symgrad.dag.nodes import Nodes, reachable
 from symgrad.errors import FormTooLargeError, UnsupportedError
 from symgrad.expr import literal
+from symgrad.rules import routing
 
+CONDITIONS = frozenset((*routing.RELATIONS, *routing.CONNECTIVES))
 LIMIT = 1_000_000  # nodes of an expanded tree; past this nobody reads it
 COPIED = 32  # length up to which the expanded view copies a shared sum or product
 WRITTEN = 64  # longest sum that is written with differences
@@ -231,7 +233,7 @@ def _compose_let(terms: Terms, roots: list[int], wanted: dict[int, int], letters
     uses = _term_uses(terms, roots)
     heights: dict[int, int] = {}
     for term in sorted(uses):
-        if terms.kinds[term] in (NUMBER, LEAF):
+        if terms.kinds[term] in (NUMBER, LEAF) or _is_condition(terms, term):
             continue
         heights[term] = 1 + max((heights.get(c, 0) for c in terms.children(term)), default=0)
         shared = uses[term] > 1 and _worth_naming(terms, term)
@@ -262,6 +264,11 @@ def _term_uses(terms: Terms, roots: list[int]) -> dict[int, int]:
             uses[child] = uses.get(child, 0) + 1
             stack.append(child)
     return uses
+
+
+def _is_condition(terms: Terms, term: int) -> bool:
+    """Return whether a term is a truth value, which the reader does not let be named."""
+    return terms.kinds[term] == FUNCTION and terms.data[term][0] in CONDITIONS
 
 
 def _worth_naming(terms: Terms, term: int) -> bool:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sympy import S
-
-from symgrad.calculus.flow import Flow, merge, settle
+from symgrad.calculus.flow import NOT, Flow, guard, merge, settle
 from symgrad.dag.nodes import Nodes
 from symgrad.dag.template import TEMPLATES, Algebra, T
 from symgrad.rules import routing
@@ -84,13 +82,18 @@ def push_where(
     algebra: Algebra[T],
     kinks: str,
 ) -> list[Flow[T]]:
-    """Choose between the tangents of the branches."""
+    """Choose between the tangents of the branches; a single one that moves goes behind a mask."""
     condition, *branches = nodes.args[node]
-    if not any(b in dots for b in branches):
+    holds = primal[condition]
+    moving = [b for b in branches if b in dots]
+    if len(moving) == 2:
+        sides = tuple(settle(algebra, dots[b]) for b in branches)
+        return [(1, algebra.apply(routing.WHERE, (holds, *sides)), None)]
+    if not moving:
         return []
-    sides = [settle(algebra, dots[b]) if b in dots else algebra.number(S.Zero) for b in branches]
-    chosen = algebra.apply(routing.WHERE, (primal[condition], *sides))
-    return [(1, chosen, None)]
+    sign, value, mask = dots[moving[0]]
+    chosen = holds if moving[0] == branches[0] else algebra.apply(NOT, (holds,))
+    return [(sign, value, guard(algebra, mask, chosen))]
 
 
 PUSHFORWARDS: dict[Gate, Callable[..., list[Flow[Any]]]] = {routing.WHERE: push_where}

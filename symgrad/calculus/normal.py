@@ -33,8 +33,7 @@ from symgrad.rules import routing
 from symgrad.rules.row import Gate
 from symgrad.rules.table import GATES
 
-OPPOSITE = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt", "eq": "ne", "ne": "eq"}
-XLOGY, LOG = GATES.named("xlogy"), GATES.named("log")
+NOT, XLOGY, LOG = GATES.named("not"), GATES.named("xlogy"), GATES.named("log")
 ELEMENTARY = frozenset(
     [
         "exp",
@@ -246,35 +245,32 @@ def _number_power(value: Any, exponent: Any) -> Any:
 
 
 def _join_choices(terms: Terms, total: Open) -> None:
-    """Join `where(c, a, 0) + where(not c, 0, b)`-like entries into one choice."""
-    chosen: dict[Any, int] = {}
+    """Join `where(c, a, 0) + where(c, 0, b)` entries into one choice."""
+    waiting: dict[tuple[int, int], int] = {}
     for unit in list(total.entries):
-        if terms.kinds[unit] != FUNCTION or terms.data[unit][0] is not routing.WHERE:
+        side = _lone_side(terms, unit)
+        if side is None:
             continue
-        condition, above, below = terms.data[unit][1]
-        partner = chosen.get(_negated(terms, condition))
-        if terms.value(below) != 0 or partner is None:
-            chosen[condition] = unit
+        condition = terms.data[unit][1][0]
+        partner = waiting.pop((condition, 3 - side), None)
+        if partner is None:
+            waiting[condition, side] = unit
             continue
-        first = terms.data[partner][1]
-        if terms.value(first[2]) != 0:
-            continue
-        sides = (
-            terms.product(total.entries.pop(partner), {first[1]: S.One}),
-            terms.product(total.entries.pop(unit), {above: S.One}),
-        )
-        joined = terms.function(routing.WHERE, (first[0], *sides))
-        total.entries[joined] = S.One
+        branches = {}
+        for place, choice in ((side, unit), (3 - side, partner)):
+            value = terms.data[choice][1][place]
+            branches[place] = terms.product(total.entries.pop(choice), {value: S.One})
+        joined = terms.function(routing.WHERE, (condition, branches[1], branches[2]))
+        total.entries[joined] = total.entries.get(joined, S.Zero) + 1
 
 
-def _negated(terms: Terms, condition: int) -> int:
-    """Return the term of the opposite condition."""
-    kind, data = terms.kinds[condition], terms.data[condition]
-    if kind == FUNCTION and data[0].name in OPPOSITE:
-        return terms.function(GATES.named(OPPOSITE[data[0].name]), data[1])
-    if kind == FUNCTION and data[0].name == "not":
-        return data[1][0]  # type: ignore[no-any-return]
-    return terms.function(GATES.named("not"), (condition,))
+def _lone_side(terms: Terms, unit: int) -> int | None:
+    """Return which branch of a choice is not 0 (1 or 2), or None where that is not one."""
+    if terms.kinds[unit] != FUNCTION or terms.data[unit][0] is not routing.WHERE:
+        return None
+    _, above, below = terms.data[unit][1]
+    zero = (terms.value(above) == 0, terms.value(below) == 0)
+    return {(False, True): 1, (True, False): 2}.get(zero)
 
 
 # --- one rewrite a gate ---
@@ -305,8 +301,11 @@ def _mul(to: Normaliser, x: Any, y: Any) -> Any:
 
 
 def _div(to: Normaliser, x: Any, y: Any) -> Any:
+    below = y if isinstance(y, Open) else to.close(y)
+    if not isinstance(below, Open) and to.terms.value(below) == 0:
+        return to.terms.function(DIV, (to.close(x), below))  # 0/0 must not become 0**0
     total = to.open_product(x)
-    to.multiply_into(total, y, S.NegativeOne)
+    to.multiply_into(total, below, S.NegativeOne)
     return total
 
 
@@ -328,14 +327,12 @@ def _where(to: Normaliser, condition: Any, x: Any, y: Any) -> Any:
     args = (to.close(condition), to.settle(x), to.settle(y))
     if args[1] == args[2]:
         return args[1]
-    truth = to.terms.data[args[0]]
+    kind, truth = to.terms.kinds[args[0]], to.terms.data[args[0]]
     if truth is sympy.true or truth is sympy.false:
         return args[1] if truth is sympy.true else args[2]
+    if kind == FUNCTION and truth[0] is NOT:
+        args = (truth[1][0], args[2], args[1])  # exact for nan, unlike the opposite comparison
     return to.terms.function(routing.WHERE, args)
-
-
-def _not(to: Normaliser, x: Any) -> Any:
-    return _negated(to.terms, to.close(x))
 
 
 def _xlogy(to: Normaliser, x: Any, y: Any) -> Any:
@@ -351,6 +348,5 @@ REWRITES: dict[Gate, Callable[..., Any]] = {
     POW: _pow,
     SQRT: _sqrt,
     routing.WHERE: _where,
-    GATES.named("not"): _not,  # type: ignore[dict-item]
     XLOGY: _xlogy,  # type: ignore[dict-item]
 }
