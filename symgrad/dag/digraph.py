@@ -111,7 +111,7 @@ class Graph:
         UnknownNameError
             If a string or number names no node; the message has the nearest names.
         """
-        if isinstance(key, int):
+        if isinstance(key, int) and not isinstance(key, bool):
             if not 0 <= key < len(self):
                 raise UnknownNameError(f"node {key} is asked for; nodes are 0 to {len(self) - 1}")
             return key
@@ -244,9 +244,17 @@ class Graph:
 
         Raises
         ------
+        UnknownNameError
+            If there is no such node or operand.
         UnknownPartialError
             If neither the table nor SymPy knows it.
         """
+        count = len(self.nodes.args[node]) if 0 <= node < len(self) else 0
+        if not 0 <= position < count:
+            raise UnknownNameError(
+                f"operand {position} of node {node} is asked for; the graph has nodes 0 to "
+                f"{len(self) - 1}, and this one has {count} operands"
+            )
         template = TEMPLATES.of(self.nodes, node, position, kinks)
         if template is None:
             return S.Zero

@@ -354,6 +354,18 @@ def test_an_unknown_node_is_refused(key: Any) -> None:
         sg.graph(A3).node(key)
 
 
+@pytest.mark.parametrize("key", [1.5, None, True])
+def test_a_key_of_a_wrong_kind_is_refused(key: Any) -> None:
+    with pytest.raises(UnsupportedError):
+        sg.graph(A3).node(key)
+
+
+@pytest.mark.parametrize(("node", "position"), [(4, 2), (4, -1), (0, 0), (9, 0), (-1, 0)])
+def test_a_partial_by_no_operand_is_refused(node: int, position: int) -> None:
+    with pytest.raises(UnknownNameError, match=f"operand {position} of node {node}"):
+        sg.graph(A3).partial(node, position)
+
+
 def test_the_nearest_name_is_offered() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean `total`"):
         sg.graph("total = x + y; f = total*z").node("totl")
