@@ -20,7 +20,7 @@ from symgrad.expr.heads import OwnHead
 from symgrad.numeric import kernels, precise
 from symgrad.numeric.backend import Machine
 from symgrad.numeric.program import Program, lower, lower_region
-from symgrad.numeric.wholes import term_by_term
+from symgrad.numeric.wholes import quadrature, term_by_term
 from symgrad.rules import opaque
 from symgrad.rules.row import Gate
 
@@ -75,13 +75,14 @@ class Floats:
 
     def whole(self, payload: opaque.Whole, args: tuple[Any, ...]) -> Any:
         """Return a sum, product or integral; what is not finite is had point by point."""
-        found = term_by_term(payload, args, self.outputs, self.number)
+        found = term_by_term(payload, args, self.outputs, blocks=True)
         if found is not None:
             return found
+        points = Precise()
 
         def scalar(*point: Any) -> Any:
             with mp.workdps(20):
-                found = precise.whole(payload, tuple(mp.mpmathify(p) for p in point))
+                found = points.whole(payload, tuple(mp.mpmathify(p) for p in point))
             return complex(found) if isinstance(found, mp.mpc) else float(found)
 
         if all(np.ndim(a) == 0 for a in args):
@@ -126,7 +127,9 @@ class Precise:
 
     def whole(self, payload: opaque.Whole, args: tuple[Any, ...]) -> Any:
         """Return a sum, product or integral."""
-        found = term_by_term(payload, args, self.outputs, self.number)
+        found = term_by_term(payload, args, self.outputs, blocks=False)
+        if found is None:
+            found = quadrature(payload, args, self.outputs)
         return precise.whole(payload, args) if found is None else found
 
     def apply(self, gate: Gate, args: tuple[Any, ...], payload: Any = None) -> Any:

@@ -6,6 +6,7 @@ value alone, at any precision.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +30,7 @@ from symgrad.registry import service
 
 MOST_DIGITS = 10_000
 COMPLEX_ADVICE = "it is not analytic, so it has no complex derivative; give real numbers"
+CANCELLED = 4_000  # digits that may cancel before a result is given as it is
 GUARD = 15  # decimal digits carried beyond those that are asked for
 
 
@@ -258,7 +260,8 @@ def evaluate(f: Any, at: Mapping[Any, Any] | None = None, *, digits: int | None 
 
     Notes
     -----
-    With `digits` the working precision is doubled until two results agree.
+    With `digits` the working precision grows until two results agree and the digits that may have
+    cancelled on the way are covered, up to some 4,000 of them.
 
     Examples
     --------
@@ -290,14 +293,27 @@ def _precise(source: Graph, raw: list[Any], digits: int) -> Any:
     if not 1 <= digits <= MOST_DIGITS:
         raise UnsupportedError(f"digits={digits} is outside 1 to {MOST_DIGITS}")
     working, before = digits + GUARD, None
+    most = 16 * working + CANCELLED
     while True:
         with mp.workdps(working):
             inputs = [_exact(v, str(s)) for v, s in zip(raw, source.inputs, strict=True)]
-            found = forward_values(source, inputs, Precise())[source.outputs[0]]
-            settled = before is not None and _agree(found, before, digits)
-            if settled or not mp.isfinite(found) or working > 16 * (digits + GUARD):
+            values = forward_values(source, inputs, Precise())
+            found = values[source.outputs[0]]
+            lost = min(_lost_digits(values, found), most)
+            agrees = before is not None and _agree(found, before, digits)
+            settled = agrees and working >= digits + lost
+            if settled or not mp.isfinite(found) or working >= most:
                 return _as_sympy(found, digits)
-        before, working = found, 2 * working
+        before, working = found, min(max(2 * working, digits + lost + GUARD), most)
+
+
+def _lost_digits(values: list[Any], found: Any) -> int:
+    """Return how many decimal digits cancel at worst between the largest value and the result."""
+    sizes = [mp.mag(v) for v in values if not isinstance(v, bool) and mp.isfinite(v) and v != 0]
+    if isinstance(found, bool) or not sizes:
+        return 0
+    kept = mp.mag(found) if found != 0 else -mp.mp.prec
+    return max(0, int((max(sizes) - kept) / math.log2(10)))
 
 
 def _agree(a: Any, b: Any, digits: int) -> bool:

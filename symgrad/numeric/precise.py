@@ -232,7 +232,7 @@ def kernel(gate: Gate) -> Kernel:
     if gate.name in PLAIN:
         return _real(_poles(_bounded(gate, getattr(mp, gate.name))))
     if gate.name in precise_special.KERNELS:
-        return _real(_poles(precise_special.KERNELS[gate.name]))
+        return _real(_poles(_ordered(gate, precise_special.KERNELS[gate.name])))
     if gate is opaque.UNKNOWN:
         return _undefined
     return _poles(_by_evalf(gate))
@@ -253,6 +253,23 @@ def _bounded(gate: Gate, function: Kernel) -> Kernel:
     return guarded
 
 
+def _ordered(gate: Gate, function: Kernel) -> Kernel:
+    """Refuse orders whose polynomial or series alone would take seconds."""
+    most = precise_special.ORDERS.get(gate.name)
+    if most is None:
+        return function
+
+    def guarded(order: Any, *args: Any) -> Any:
+        if mp.isfinite(order) and abs(order) > most:
+            raise BackendError(
+                f"`{gate.name}` is asked for order {mp.nstr(order)}, beyond {most}; its value "
+                "cannot be had in reasonable time: use an asymptotic form"
+            )
+        return function(order, *args)
+
+    return guarded
+
+
 def _poles(function: Kernel) -> Kernel:
     """Return inf at a pole and nan outside the domain."""
 
@@ -267,6 +284,10 @@ def _poles(function: Kernel) -> Kernel:
             return mp.inf
         except ValueError:
             return mp.nan
+        except mp.libmp.NoConvergence as error:
+            raise BackendError(
+                f"a series does not converge in reasonable time here ({error}); move the point"
+            ) from error
 
     return guarded
 

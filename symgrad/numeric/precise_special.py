@@ -361,3 +361,23 @@ KERNELS: dict[str, Kernel] = {
     "DiracDelta": lambda x, n=0: mp.inf if x == 0 else mp.mp.zero,
     "KroneckerDelta": lambda i, j: mp.mp.one if i == j else mp.mp.zero,
 }
+
+ORDERS: dict[str, int] = dict.fromkeys(
+    [
+        "legendre",
+        "assoc_legendre",
+        "laguerre",
+        "assoc_laguerre",
+        "hermite",
+        "hermite_prob",
+        "chebyshevt",
+        "chebyshevu",
+        "gegenbauer",
+        "jacobi",
+        "Ynm",
+        "Znm",
+        "bell",
+        "tribonacci",
+    ],
+    10_000,
+) | {"polygamma": 1_000, "stieltjes": 100, "marcumq": 10_000}
