@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Add, Basic, Mul, Pow, Rational, S, default_sort_key
+from sympy import Add, Basic, Mul, Pow, Rational, S, log, default_sort_key
 
 from symgrad.expr import literal
 from symgrad.expr.heads import Indicator
@@ -162,9 +162,24 @@ def is_shallow(root: Any) -> bool:
 
 def terms(node: Any, *, ordered: bool) -> list[Any]:
     """Return the terms of a sum, in SymPy's printing order where `ordered`."""
-    if ordered and len(node.args) <= _MOST_TERMS:
+    if ordered and len(node.args) <= _MOST_TERMS and all(map(_has_plain_numbers, node.args)):
         return list(node.as_ordered_terms())
     return list(node.args)
+
+
+def _has_plain_numbers(term: Any) -> bool:
+    """Return whether SymPy can order a term: it evaluates numeric factors, however huge."""
+    factors = term.args if isinstance(term, Mul) else (term,)
+    return all(not f.is_number or _is_plain(f) for f in factors)
+
+
+def _is_plain(number: Any) -> bool:
+    parts = number.args if type(number) in (Pow, log) else (number,)
+    return all(p.is_NumberSymbol or (p.is_Rational and _is_short(p)) for p in parts)
+
+
+def _is_short(value: Any) -> bool:
+    return abs(int(value.p)).bit_length() < 64 and int(value.q).bit_length() < 64
 
 
 def factors(node: Any, *, ordered: bool) -> Any:
