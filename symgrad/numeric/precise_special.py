@@ -54,12 +54,14 @@ def erfinv(x: Any) -> Any:
     """Return the inverse of erf; near the real axis by Newton's method from the real value."""
     if not isinstance(x, mp.mpc):
         return mp.erfinv(x)
-    found = mp.mpc(mp.erfinv(x.real))
-    for _ in range(mp.mp.prec):
-        step = (mp.erf(found) - x) * mp.sqrt(mp.pi) / 2 * mp.exp(found * found)
-        found -= step
-        if abs(step) <= mp.eps * abs(found):
-            return found
+    enough = 16 * mp.eps
+    with mp.extraprec(30):
+        found = mp.mpc(mp.erfinv(x.real))
+        for _ in range(mp.mp.prec):
+            step = (mp.erf(found) - x) * mp.sqrt(mp.pi) / 2 * mp.exp(found * found)
+            found -= step
+            if abs(step) <= enough * abs(found):
+                return found
     raise ValueError("Newton's method has not converged")
 
 

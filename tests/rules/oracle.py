@@ -94,6 +94,8 @@ def second(graph: Graph, i: int, j: int) -> Graph:
 
 
 def known(gate: Any, arity: int, fixed: dict[int, float]) -> list[int]:
+    if gate.name == "hyper":  # its parameters are as many as the caller likes
+        return [arity - 1]
     return [i for i in range(arity) if i not in gate.unknown and i not in fixed]
 
 
