@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Add, Basic, Mul, Pow, Rational, S, log, default_sort_key
+from sympy import Add, Basic, Mul, Pow, Rational, S, default_sort_key, log
 
 from symgrad.expr import literal
 from symgrad.expr.heads import Indicator

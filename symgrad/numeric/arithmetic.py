@@ -16,6 +16,8 @@ import sympy
 from sympy import S
 
 from symgrad.dag.digraph import Graph, graph
+from symgrad.dag.nodes import CONSTANT, VARIABLE
+from symgrad.dag.regions import Region
 from symgrad.expr.heads import OwnHead
 from symgrad.numeric import kernels, precise
 from symgrad.numeric.backend import Machine
@@ -53,6 +55,7 @@ class Floats:
     def __init__(self, *, complex_values: bool = False) -> None:
         self.complex_values = complex_values
         self._kernels: dict[Any, Any] = {}
+        self._machines: dict[int, Machine] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _floats, (self.complex_values,)
@@ -99,7 +102,11 @@ class Floats:
 
     def machine(self, program: Program) -> Machine:
         """Return a program bound to these kernels."""
-        return Machine(program, self.kernel, self.number, self.whole)
+        found = self._machines.get(id(program))
+        if found is None:
+            found = Machine(program, self.kernel, self.number, self.whole, self.machine)
+            self._machines[id(program)] = found
+        return found
 
 
 def _floats(complex_values: bool) -> Floats:
@@ -111,6 +118,7 @@ class Precise:
 
     def __init__(self) -> None:
         self._kernels: dict[Any, Any] = {}
+        self._machines: dict[int, Machine] = {}
 
     def number(self, value: Any) -> Any:
         """Return a SymPy number at the working precision."""
@@ -142,7 +150,11 @@ class Precise:
 
     def machine(self, program: Program) -> Machine:
         """Return a program bound to these kernels."""
-        return Machine(program, self.kernel, self.number, self.whole)
+        found = self._machines.get(id(program))
+        if found is None:
+            found = Machine(program, self.kernel, self.number, self.whole, self.machine)
+            self._machines[id(program)] = found
+        return found
 
 
 Arithmetic = Floats | Precise
@@ -174,11 +186,16 @@ def _apply(arithmetic: Arithmetic, gate: Gate, args: tuple[Any, ...], payload: A
         return arithmetic.whole(payload, args)
     if gate is opaque.CALL or gate is opaque.SCAN:
         region, output, *length = payload
-        body = arithmetic.machine(lower_region(region))
-        if gate is opaque.CALL:
-            return body(args)[output]
-        return body.iterate(args, length[0])[output]
+        return _bundle(arithmetic, region, args, length)[output]
     return arithmetic.kernel(gate)(*args)
+
+
+def _bundle(
+    arithmetic: Arithmetic, region: Region, args: tuple[Any, ...], length: list[int]
+) -> list[Any]:
+    """Return all outputs of a block at some operands."""
+    body = arithmetic.machine(lower_region(region))
+    return body.iterate(args, length[0]) if length else body(args)
 
 
 def forward_values(graph: Graph, inputs: list[Any], arithmetic: Arithmetic) -> list[Any]:
@@ -186,11 +203,19 @@ def forward_values(graph: Graph, inputs: list[Any], arithmetic: Arithmetic) -> l
     nodes = graph.nodes
     values: list[Any] = []
     given = iter(inputs)
+    bundles: dict[Any, list[Any]] = {}
     for gate, args, payload in zip(nodes.gates, nodes.args, nodes.payloads, strict=True):
-        if gate.name == "var":
+        operands = tuple([values[a] for a in args])
+        if gate is VARIABLE:
             values.append(next(given))
-        elif gate.name == "const":
+        elif gate is CONSTANT:
             values.append(arithmetic.number(payload))
+        elif gate is opaque.CALL or gate is opaque.SCAN:
+            region, output, *length = payload
+            key = (gate, region, args, *length)
+            if key not in bundles:
+                bundles[key] = _bundle(arithmetic, region, operands, length)
+            values.append(bundles[key][output])
         else:
-            values.append(arithmetic.apply(gate, tuple(values[a] for a in args), payload))
+            values.append(arithmetic.apply(gate, operands, payload))
     return values

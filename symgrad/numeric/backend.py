@@ -7,9 +7,11 @@ frees a slot after its last reader.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
-from symgrad.numeric.program import Loop, Operation, Program
+from symgrad.numeric.program import ITEM, Loop, Operation, Program
 from symgrad.rules import opaque
 from symgrad.rules.row import Gate
 
@@ -30,29 +32,32 @@ class Machine:
         SymPy number to value.
     whole : callable
         Value of a whole expression at given operands.
+    inner : callable
+        The machine of an inner program; the same one for the same program.
     """
 
     def __init__(
-        self, program: Program, fetch: Fetch, number: Callable[[Any], Any], whole: Whole
+        self,
+        program: Program,
+        fetch: Fetch,
+        number: Callable[[Any], Any],
+        whole: Whole,
+        inner: Callable[[Program], Machine],
     ) -> None:
         self.program = program
-        self._bind = (fetch, number, whole)
+        self._fetch, self._whole, self._inner = fetch, whole, inner
         self._constants = [number(c) for c in program.constants]
         self._steps = [(self._kernel(op), op.args, op.dead) for op in program.operations]
 
     def _kernel(self, operation: Operation) -> Callable[..., Any]:
-        if isinstance(operation.payload, Loop):
-            return self._loop(operation.payload)
+        payload = operation.payload
+        if isinstance(payload, Loop):
+            return partial(run_loop, self._inner(payload.body), payload)
+        if operation.gate is ITEM:
+            return itemgetter(payload)
         if operation.gate is opaque.WHOLE:
-            whole = self._bind[2]
-            return lambda *args: whole(operation.payload, args)
-        return self._bind[0](operation.gate)
-
-    def _loop(self, loop: Loop) -> Callable[..., Any]:
-        body = Machine(loop.body, *self._bind)
-        if loop.rolled:
-            return lambda *args: body.iterate(args, loop.length)[loop.output]
-        return lambda *args: body(args)[loop.output]
+            return lambda *args: self._whole(payload, args)
+        return self._fetch(operation.gate)
 
     def iterate(self, args: Sequence[Any], length: int) -> list[Any]:
         """Return the carries after `length` steps; the other operands stay."""
@@ -71,3 +76,8 @@ class Machine:
             for slot in dead:
                 slots[slot] = None
         return [slots[o] for o in self.program.outputs]
+
+
+def run_loop(body: Machine, loop: Loop, *args: Any) -> list[Any]:
+    """Return the outputs of a block, called once or repeated."""
+    return body.iterate(args, loop.length) if loop.rolled else body(args)

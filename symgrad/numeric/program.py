@@ -19,6 +19,9 @@ from symgrad.dag.regions import Region
 from symgrad.rules import opaque
 from symgrad.rules.row import Gate
 
+ITEM = Gate("item")  # picks one output of a block; only programs know it
+Step = tuple[Gate, tuple[int, ...], Any]
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -44,10 +47,12 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """An inner program: one output of a block, once or (rolled) after `length` steps."""
+    """An inner program: a block, called once or (rolled) repeated `length` times.
+
+    An operation with a loop gives all of the block's outputs; `ITEM` operations pick from them.
+    """
 
     body: Program
-    output: int
     length: int
     rolled: bool
 
@@ -111,57 +116,57 @@ def lower(graph: Graph, args: Sequence[Expr] | None = None) -> Program:
 
 
 def _lower(nodes: Nodes, outputs: Sequence[int], inputs: tuple[Expr, ...]) -> Program:
-    slots: dict[int, int] = {}
     position = {symbol: i for i, symbol in enumerate(inputs)}
-    constants: list[Any] = []
-    operations: list[int] = []
+    constants = [n for n, gate in enumerate(nodes.gates) if gate is CONSTANT]
+    slots = {node: len(inputs) + k for k, node in enumerate(constants)}
+    steps: list[Step] = []
+    bundles: dict[Any, int] = {}
+    first = len(inputs) + len(constants)
     for node, gate in enumerate(nodes.gates):
         if gate is VARIABLE:
             slots[node] = position[nodes.payloads[node]]
-        elif gate is CONSTANT:
-            slots[node] = len(inputs) + len(constants)
-            constants.append(nodes.payloads[node])
-        else:
-            operations.append(node)
-    first = len(inputs) + len(constants)
-    slots |= {node: first + k for k, node in enumerate(operations)}
-    kept = {slots[o] for o in outputs}
-    dead = _last_reads(nodes, operations, slots, kept)
-    made = tuple(
-        Operation(
-            nodes.gates[node],
-            tuple(slots[a] for a in nodes.args[node]),
-            _payload(nodes.gates[node], nodes.payloads[node]),
-            tuple(dead.get(node, ())),
-        )
-        for node in operations
-    )
-    return Program(inputs, tuple(constants), made, tuple(slots[o] for o in outputs))
+        elif gate is not CONSTANT:
+            args = tuple([slots[a] for a in nodes.args[node]])
+            slots[node] = _append(steps, first, bundles, gate, args, nodes.payloads[node])
+    kept = [slots[o] for o in outputs]
+    made = [
+        Operation(*step, dead) for step, dead in zip(steps, _last_reads(steps, kept), strict=True)
+    ]
+    numbers = tuple(nodes.payloads[c] for c in constants)
+    return Program(inputs, numbers, tuple(made), tuple(kept))
 
 
-def _last_reads(
-    nodes: Nodes, operations: Sequence[int], slots: dict[int, int], kept: set[int]
-) -> dict[int, list[int]]:
-    """Map each operation to the slots that it is the last to read."""
+def _append(
+    steps: list[Step],
+    first: int,
+    bundles: dict[Any, int],
+    gate: Gate,
+    args: tuple[int, ...],
+    payload: Any,
+) -> int:
+    """Append the operations of a node; calls of one block at the same operands share one."""
+    if gate is not opaque.CALL and gate is not opaque.SCAN:
+        steps.append((gate, args, payload))
+        return first + len(steps) - 1
+    region, output, *length = payload
+    key = (gate, region, args, *length)
+    if key not in bundles:
+        loop = Loop(lower_region(region), (length or [1])[0], rolled=gate is opaque.SCAN)
+        steps.append((gate, args, loop))
+        bundles[key] = first + len(steps) - 1
+    steps.append((ITEM, (bundles[key],), output))
+    return first + len(steps) - 1
+
+
+def _last_reads(steps: Sequence[Step], kept: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return the slots that each operation is the last to read."""
     seen = set(kept)
-    dead: dict[int, list[int]] = {}
-    for node in reversed(operations):
-        for operand in nodes.args[node]:
-            slot = slots[operand]
-            if slot not in seen:
-                seen.add(slot)
-                dead.setdefault(node, []).append(slot)
-    return dead
-
-
-def _payload(gate: Gate, payload: Any) -> Any:
-    if gate is opaque.CALL:
-        region, output = payload
-        return Loop(lower_region(region), output, 1, rolled=False)
-    if gate is opaque.SCAN:
-        region, output, length = payload
-        return Loop(lower_region(region), output, length, rolled=True)
-    return payload
+    dead: list[tuple[int, ...]] = []
+    for _, args, _ in reversed(steps):
+        fresh = tuple(dict.fromkeys(a for a in args if a not in seen))
+        seen.update(fresh)
+        dead.append(fresh)
+    return dead[::-1]
 
 
 def lower_region(region: Region) -> Program:
