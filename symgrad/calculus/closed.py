@@ -15,7 +15,7 @@ from sympy.core.add import _addsort
 from sympy.core.mul import _mulsort
 
 from symgrad.calculus.normal import Normaliser
-from symgrad.calculus.terms import FUNCTION, LEAF, NUMBER, PRODUCT, SUM, Terms
+from symgrad.calculus.terms import FUNCTION, LEAF, NUMBER, PRODUCT, SUM, Terms, is_negative
 from symgrad.dag.digraph import Graph
 from symgrad.dag.express import LITERAL, write, write_all
 from symgrad.dag.nodes import Nodes, reachable
@@ -83,26 +83,26 @@ class Writer:
         parts = [self._scaled(self.made[u], c) for u, c in units]
         if self.canonical and self.terms.depths[term] <= SORTED_DEPTH:
             _addsort(parts)
-        return literal.add(*([constant] if constant != 0 else []), *parts)
+        return literal.add(*([constant] if constant is not S.Zero else []), *parts)
 
     def _written_sum(self, constant: Any, units: Any) -> Expr:
         """Write summands as a person does, a positive one first: `1 - s`, `x + 1`, `y - x`."""
         parts = [(c, self.made[u]) for u, c in units]
-        if constant != 0:
-            parts.insert(1 if parts[0][0] > 0 else 0, (constant, S.One))
-        first = next((i for i, (c, _) in enumerate(parts) if c > 0), 0)
+        if constant is not S.Zero:
+            parts.insert(0 if is_negative(parts[0][0]) else 1, (constant, S.One))
+        first = next((i for i, (c, _) in enumerate(parts) if not is_negative(c)), 0)
         total = self._scaled(parts[first][1], parts[first][0])
         for c, x in parts[:first] + parts[first + 1 :]:
-            join = literal.sub if c < 0 else literal.add
+            join = literal.sub if is_negative(c) else literal.add
             total = join(total, self._scaled(x, abs(c)))
         return total
 
     def _scaled(self, unit: Any, coefficient: Any) -> Any:
-        if coefficient == 1:
+        if coefficient is S.One:
             return unit
         if unit is S.One:
             return coefficient
-        if coefficient == -1 and not self.canonical:
+        if coefficient is S.NegativeOne and not self.canonical:
             return literal.neg(unit)
         factors = unit.args if type(unit) is Mul else (unit,)
         return literal.mul(coefficient, *factors)
@@ -113,12 +113,12 @@ class Writer:
         flat = [f for b, e in powers for f in self._factors(b, e)]
         if self.terms.depths[term] <= SORTED_DEPTH:
             _mulsort(flat)
-        return literal.mul(*([coefficient] if coefficient != 1 else []), *flat)
+        return literal.mul(*([coefficient] if coefficient is not S.One else []), *flat)
 
     def _written_product(self, coefficient: Any, powers: Any) -> Expr:
         """Write a product as a person does: in the order of the derivation, over one bar."""
-        above = [f for b, e in powers if e > 0 for f in self._factors(b, e)]
-        below = [f for b, e in powers if e < 0 for f in self._factors(b, -e)]
+        above = [f for b, e in powers if not is_negative(e) for f in self._factors(b, e)]
+        below = [f for b, e in powers if is_negative(e) for f in self._factors(b, -e)]
         size = abs(coefficient)
         if isinstance(size, Rational):
             above[:0] = [Integer(size.p)] if size.p != 1 else []
@@ -127,7 +127,7 @@ class Writer:
             above.insert(0, size)
         made = _joined(above)
         made = literal.div(made, _joined(below)) if below else made
-        return literal.neg(made) if coefficient < 0 else made
+        return literal.neg(made) if is_negative(coefficient) else made
 
     def _factors(self, base: int, exponent: Any) -> Sequence[Any]:
         power = self._power(base, exponent)
@@ -135,7 +135,7 @@ class Writer:
 
     def _power(self, base: int, exponent: Any) -> Expr:
         written = self.made[base]
-        return written if exponent == 1 else literal.power(written, exponent)
+        return written if exponent is S.One else literal.power(written, exponent)
 
 
 def closed(
@@ -276,7 +276,7 @@ def _worth_naming(terms: Terms, term: int) -> bool:
     if terms.kinds[term] != PRODUCT:
         return True
     _, powers = terms.data[term]
-    return len(powers) > 1 or powers[0][1] != 1
+    return len(powers) > 1 or powers[0][1] is not S.One
 
 
 def _letter(terms: Terms, term: int) -> str:

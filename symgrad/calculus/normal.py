@@ -117,7 +117,9 @@ class Normaliser:
             return term
         factor, powers = self.terms.data[term]
         base, exponent = powers[0]
-        if len(powers) > 1 or factor == 1 or exponent != 1 or self.terms.kinds[base] != SUM:
+        if len(powers) > 1 or factor is S.One or exponent is not S.One:
+            return term
+        if self.terms.kinds[base] != SUM:
             return term
         constant, units = self.terms.data[base]
         if len(units) > self.expand:
@@ -157,7 +159,7 @@ class Normaliser:
     def add_into(self, total: Open, made: Any, factor: Any) -> None:
         """Add `factor` times a value to a sum."""
         if isinstance(made, Open) and made.kind == SUM:
-            total.scalar += factor * made.scalar
+            total.scalar += _times(factor, made.scalar)
             entries: Any = made.entries.items()
         else:
             term = self.close(made)
@@ -166,7 +168,7 @@ class Normaliser:
                 total.scalar += factor * data
                 return
             if kind == SUM and len(data[1]) <= self.expand:
-                total.scalar += factor * data[0]
+                total.scalar += _times(factor, data[0])
                 entries = data[1]
             else:
                 coefficient, unit = self.terms.split(term)
@@ -175,7 +177,7 @@ class Normaliser:
                     total.scalar += factor * coefficient * self.terms.data[unit][0]
                     entries = [(u, coefficient * c) for u, c in self.terms.data[unit][1]]
         for unit, coefficient in entries:
-            total.entries[unit] = total.entries.get(unit, S.Zero) + factor * coefficient
+            _gather(total.entries, unit, _times(factor, coefficient))
 
     def _spreads(self, unit: int) -> bool:
         """Return whether a unit is a sum that is short enough to be copied."""
@@ -204,10 +206,10 @@ class Normaliser:
                 scalar, entries = data
             else:
                 scalar, entries = S.One, ((term, S.One),)
-        if scalar != 1:
+        if scalar is not S.One:
             self._multiply_number(total, self.terms.number(scalar), scalar, exponent)
         for base, power in entries:
-            total.entries[base] = total.entries.get(base, S.Zero) + power * exponent
+            _gather(total.entries, base, _times(exponent, power))
 
     def _multiply_number(self, total: Open, term: int, value: Any, exponent: Any) -> None:
         """Multiply by a number to a power, exactly and within the size limit."""
@@ -215,7 +217,20 @@ class Normaliser:
         if found is not None:
             total.scalar *= found
         else:
-            total.entries[term] = total.entries.get(term, S.Zero) + exponent
+            _gather(total.entries, term, exponent)
+
+
+def _times(a: Any, b: Any) -> Any:
+    """Return a product of SymPy numbers; most factors are 1, and SymPy is slow at them."""
+    if a is S.One:
+        return b
+    return a if b is S.One else a * b
+
+
+def _gather(entries: dict[int, Any], key: int, amount: Any) -> None:
+    """Add an amount to an entry."""
+    known = entries.get(key)
+    entries[key] = amount if known is None else known + amount
 
 
 def _count_uses(nodes: Nodes, outputs: Sequence[int]) -> list[int]:
@@ -231,9 +246,9 @@ def _count_uses(nodes: Nodes, outputs: Sequence[int]) -> list[int]:
 
 def _number_power(value: Any, exponent: Any) -> Any:
     """Return `value**exponent` where it is a number of bounded size, else None."""
-    if exponent == 1:
+    if exponent is S.One:
         return value
-    if value == 0:
+    if value is S.Zero:
         return S.Zero if exponent > 0 else None
     if not isinstance(value, Rational):
         return value**exponent if value > 0 else None

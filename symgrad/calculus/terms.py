@@ -4,6 +4,9 @@ A term is an integer. Sums hold coefficients of unit terms, products hold ration
 bases, so like terms meet in one dictionary entry. Terms are a view for readers: their rewrites
 (see the
 page of rewrites in the docs) may widen a domain, and no numeric program is made from them.
+
+Coefficients and exponents are SymPy's numbers, of which 0 and 1 exist once: they are asked for with
+`is`, which takes a tenth of the time of `==`.
 """
 
 from __future__ import annotations
@@ -74,27 +77,27 @@ class Terms:
 
     def sum(self, constant: Number, units: dict[int, Number]) -> int:
         """Return the term of `constant + Σ coefficient·unit`, in its shortest kind."""
-        alive = tuple((u, c) for u, c in units.items() if c != 0)
+        alive = tuple((u, c) for u, c in units.items() if c is not S.Zero)
         if not alive:
             return self.number(constant)
-        if len(alive) == 1 and constant == 0:
+        if len(alive) == 1 and constant is S.Zero:
             return self.scaled(*alive[0])
         return self._intern(SUM, (constant, alive), [u for u, _ in alive])
 
     def product(self, coefficient: Number, powers: dict[int, Number]) -> int:
         """Return the term of `coefficient·Π base**exponent`, in its shortest kind."""
-        if coefficient == 0:
+        if coefficient is S.Zero:
             return self.number(S.Zero)
-        alive = tuple((b, e) for b, e in powers.items() if e != 0)
+        alive = tuple((b, e) for b, e in powers.items() if e is not S.Zero)
         if not alive:
             return self.number(coefficient)
-        if len(alive) == 1 and coefficient == 1 and alive[0][1] == 1:
+        if len(alive) == 1 and coefficient is S.One and alive[0][1] is S.One:
             return alive[0][0]
         return self._intern(PRODUCT, (coefficient, alive), [b for b, _ in alive])
 
     def scaled(self, unit: int, factor: Number) -> int:
         """Return `factor·unit` for a unit term."""
-        if factor == 1:
+        if factor is S.One:
             return unit
         if self.kinds[unit] == NUMBER:
             return self.number(self.data[unit] * factor)
@@ -105,7 +108,7 @@ class Terms:
 
     def split(self, term: int) -> tuple[Number, int]:
         """Return the coefficient and the unit of a term that is no number."""
-        if self.kinds[term] == PRODUCT and self.data[term][0] != 1:
+        if self.kinds[term] == PRODUCT and self.data[term][0] is not S.One:
             coefficient, powers = self.data[term]
             return coefficient, self.product(S.One, dict(powers))
         return S.One, term
@@ -120,6 +123,11 @@ class Terms:
         if kind in (NUMBER, LEAF):
             return []
         return list(data[1]) if kind == FUNCTION else [pair[0] for pair in data[1]]
+
+
+def is_negative(value: Number) -> bool:
+    """Return whether a coefficient is below 0; SymPy's own comparison makes a number of the 0."""
+    return bool(value.p < 0 if isinstance(value, Rational) else value < 0)
 
 
 def is_coefficient(value: Any) -> bool:
