@@ -17,8 +17,8 @@ LIMIT_BYTES = 8 * 2**30
 GRAPH, CLOSED, LET = "symgrad, graph", "symgrad, closed form", "symgrad, let-form"
 TOO_LARGE = {("deep100", CLOSED)}  # 6e60 nodes as a tree: the size guard refuses it
 
-ALONE = ("load", "symgrad")
-TOGETHER = ("load", "sympy", "networkx", "numpy")
+ALONE: Job = ("load", "symgrad")
+TOGETHER: Job = ("load", "sympy", "networkx", "numpy")
 
 
 @dataclass(frozen=True, slots=True)
