@@ -27,7 +27,7 @@ EXPONENTIAL = (
     Gate(
         "LambertW",
         sympy.LambertW,
-        ("exp(-out)/(1 + out)", None),
+        ("1/(exp(out)*(1 + out))", None),
         (1, 2),
         (POSITIVE, (0.0, 0.0)),
         integers=(1,),
