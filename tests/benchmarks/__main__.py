@@ -16,6 +16,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -73,18 +74,14 @@ def measure(job: Job, seed: int, cache: str) -> Found | None:
     """Run one job in a fresh process; None where it passed a limit."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     environment |= {"PYTHONHASHSEED": str(seed), "PYTHONPYCACHEPREFIX": cache}
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.benchmarks.worker", *job],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            timeout=LIMIT_SECONDS,
-            preexec_fn=limit_memory,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return None
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.worker", *job],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        preexec_fn=partial(limit, LIMIT_SECONDS[job[0]], LIMIT_BYTES),
+        check=False,
+    )
     if done.returncode == 0:
         found: Found = json.loads(done.stdout)
         return found
@@ -93,8 +90,9 @@ def measure(job: Job, seed: int, cache: str) -> Found | None:
     sys.exit(f"{' '.join(job)} failed:\n{done.stderr.decode()}")
 
 
-def limit_memory() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (LIMIT_BYTES, LIMIT_BYTES))
+def limit(seconds: int, size: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
 
 if __name__ == "__main__":

@@ -56,11 +56,12 @@ than times between two of them. The inputs hold no random numbers; `PYTHONHASHSE
 the turn, counted from 0."""
 
 
+LIMITS = f"{goals.LIMIT_SECONDS['derive']} s or {goals.LIMIT_BYTES >> 30} GiB"
 DERIVING = f"""\
 From the SymPy expression, which stands before the clock starts, to all partial derivatives;
 packages are loaded, caches are empty, conversion from SymPy is inside the time. The ratio is the
 median divided by that of symgrad's graph, and by that of its formulas (closed form; let-form for
-`deep100`). A contender is stopped at {goals.LIMIT_SECONDS:.0f} s or {goals.LIMIT_BYTES >> 30} GiB.
+`deep100`). A contender is stopped past {LIMITS}.
 
 - `mlp16`: Σ(V·tanh(W·x) - k)² in scalars, 16 inputs, 16 hidden, 4 outputs; by its 320 weights
 - `rosen500`: Rosenbrock's function of 500 variables; by all of them
