@@ -693,7 +693,7 @@ def test_user_functions_of_sympy_with_fdiff_work_as_they_are() -> None:
         "",
         sympy.Matrix([x, y]),
         sympy.MatrixSymbol("A", 2, 2),
-        object(),
+        object,
         None,
         x > y,
         sympy.Tuple(x, y),
