@@ -30,6 +30,11 @@ ADD, SUB, NEG, MUL, DIV, POW, SQRT = (
 )
 
 
+# By gate, then by operands, with the payload where there is one: no tuple is made for most nodes,
+# which saves memory and the garbage collector's time.
+Index = dict[Gate, dict[Any, int]]
+
+
 class Nodes:
     """An append-only table of nodes.
 
@@ -60,7 +65,7 @@ class Nodes:
         self.args: list[tuple[int, ...]] = []
         self.payloads: list[Any] = []
         self.constant = bytearray()
-        self._index: dict[tuple[Gate, tuple[int, ...], Any], int] | None = {}
+        self._index: Index | None = {}
 
     def __len__(self) -> int:
         return len(self.gates)
@@ -70,14 +75,20 @@ class Nodes:
         copy = Nodes()
         copy.gates, copy.args = self.gates[:], self.args[:]
         copy.payloads, copy.constant = self.payloads[:], self.constant[:]
-        copy._index = None if self._index is None else self._index.copy()
+        if self._index is None:
+            copy._index = None
+        else:
+            copy._index = {gate: known.copy() for gate, known in self._index.items()}
         return copy
 
-    def _indexed(self) -> dict[tuple[Gate, tuple[int, ...], Any], int]:
+    def _indexed(self) -> Index:
         """Return the index of a table that was made without one."""
-        keys = zip(self.gates, self.args, self.payloads, strict=True)
-        self._index = {key: node for node, key in enumerate(keys)}
-        return self._index
+        index: Index = {}
+        for node, gate in enumerate(self.gates):
+            args, payload = self.args[node], self.payloads[node]
+            index.setdefault(gate, {})[args if payload is None else (args, payload)] = node
+        self._index = index
+        return index
 
     def kept(self, mask: bytearray) -> tuple[Nodes, list[int]]:
         """Return a table of the marked nodes, and where each node went.
@@ -93,14 +104,22 @@ class Nodes:
         copy._index = None
         return copy, moved
 
+    def find(self, gate: Gate, args: tuple[int, ...], payload: Any = None) -> int | None:
+        """Return the node of this gate, operands and payload, or None."""
+        index = self._indexed() if self._index is None else self._index
+        return index.get(gate, {}).get(args if payload is None else (args, payload))
+
     def add(self, gate: Gate, args: tuple[int, ...], payload: Any = None) -> int:
         """Return the node of this gate, operands and payload, making it if it is new."""
-        key = (gate, args, payload)
         index = self._indexed() if self._index is None else self._index
-        node = index.get(key)
+        known = index.get(gate)
+        if known is None:
+            known = index[gate] = {}
+        key = args if payload is None else (args, payload)
+        node = known.get(key)
         if node is not None:
             return node
-        index[key] = node = len(self.gates)
+        known[key] = node = len(self.gates)
         self.gates.append(gate)
         self.args.append(args)
         self.payloads.append(payload)

@@ -129,8 +129,7 @@ def check_operands(nodes: Nodes, where: str) -> None:
 def check_interning(nodes: Nodes, where: str) -> None:
     """Check that no two nodes are equal, and that the index finds every node."""
     keys = list(zip(nodes.gates, nodes.args, nodes.payloads, strict=True))
-    index = dict(zip(keys, range(len(keys)), strict=True)) if nodes._index is None else nodes._index
-    if len(index) == len(keys) and all(map(_is, map(index.get, keys), range(len(keys)))):
+    if _is_interned(nodes, keys):
         return
     first: dict[Any, int] = {}
     for node, key in enumerate(keys):
@@ -140,8 +139,12 @@ def check_interning(nodes: Nodes, where: str) -> None:
     raise GraphError(f"the index of the table{where} is stale; add nodes with `Nodes.add`")
 
 
-def _is(found: int | None, node: int) -> bool:
-    return found == node
+def _is_interned(nodes: Nodes, keys: list[tuple[Any, ...]]) -> bool:
+    if nodes._index is None:
+        return len(set(keys)) == len(keys)
+    if sum(map(len, nodes._index.values())) != len(keys):
+        return False
+    return all(nodes.find(*key) == node for node, key in enumerate(keys))
 
 
 # --- what a node may carry ---
