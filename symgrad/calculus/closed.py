@@ -25,6 +25,7 @@ from symgrad.rules import routing
 
 CONDITIONS = frozenset((*routing.RELATIONS, *routing.CONNECTIVES))
 LIMIT = 1_000_000  # nodes of an expanded tree; past this nobody reads it
+ENTRIES = 300_000  # entries of terms that are collected before a small limit is judged
 COPIED = 32  # length up to which the expanded view copies a shared sum or product
 WRITTEN = 64  # longest sum that is written with differences
 TALL = 40  # height past which a line of a let-form is broken: SymPy's printers recurse
@@ -165,7 +166,8 @@ def closed(
         return write_all(nodes, outputs)
     if simplify not in ("light", "full"):
         raise UnsupportedError(f"simplify={simplify!r} is not a level; use none, light or full")
-    normal = Normaliser(nodes, outputs, expand=COPIED, distribute=True)
+    budget = max(limit / 2, ENTRIES)
+    normal = Normaliser(nodes, outputs, expand=COPIED, distribute=True, budget=budget)
     _guard(max((normal.terms.sizes[t] for t in normal.outputs), default=0), limit)
     writer = Writer(normal.terms, canonical=True)
     written = [writer.write(t) for t in normal.outputs]

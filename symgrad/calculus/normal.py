@@ -33,6 +33,7 @@ from symgrad.rules import routing
 from symgrad.rules.row import Gate
 from symgrad.rules.table import GATES
 
+LONG = 4 * BITS  # longer numbers stay sums and powers of shorter ones
 NOT, XLOGY, LOG = GATES.named("not"), GATES.named("xlogy"), GATES.named("log")
 ELEMENTARY = frozenset(
     [
@@ -79,13 +80,26 @@ class Normaliser:
         Length up to which a shared sum or product is copied into its consumer.
     distribute : bool
         Whether a number times a sum becomes the sum of the multiples.
+    budget : float
+        Most entries of all terms together.
+
+    Raises
+    ------
+    FormTooLargeError
+        If there are more entries than that.
     """
 
     def __init__(
-        self, nodes: Nodes, outputs: Sequence[int], *, expand: int, distribute: bool
+        self,
+        nodes: Nodes,
+        outputs: Sequence[int],
+        *,
+        expand: int,
+        distribute: bool,
+        budget: float = float("inf"),
     ) -> None:
         self.nodes = nodes
-        self.terms = Terms()
+        self.terms = Terms(budget)
         self.expand = expand
         self.distribute = distribute
         self.value: dict[int, Any] = {}
@@ -159,25 +173,35 @@ class Normaliser:
     def add_into(self, total: Open, made: Any, factor: Any) -> None:
         """Add `factor` times a value to a sum."""
         if isinstance(made, Open) and made.kind == SUM:
-            total.scalar += _times(factor, made.scalar)
+            self._add_number(total, factor, made.scalar)
             entries: Any = made.entries.items()
         else:
             term = self.close(made)
             kind, data = self.terms.kinds[term], self.terms.data[term]
             if kind == NUMBER:
-                total.scalar += factor * data
+                self._add_number(total, factor, data)
                 return
             if kind == SUM and len(data[1]) <= self.expand:
-                total.scalar += _times(factor, data[0])
+                self._add_number(total, factor, data[0])
                 entries = data[1]
             else:
                 coefficient, unit = self.terms.split(term)
                 entries = ((unit, coefficient),)
                 if self.distribute and self._spreads(unit):
-                    total.scalar += factor * coefficient * self.terms.data[unit][0]
+                    self._add_number(total, factor * coefficient, self.terms.data[unit][0])
                     entries = [(u, coefficient * c) for u, c in self.terms.data[unit][1]]
         for unit, coefficient in entries:
             _gather(total.entries, unit, _times(factor, coefficient))
+
+    def _add_number(self, total: Open, factor: Any, value: Any) -> None:
+        """Add a multiple of a number to a sum, exactly and within the size limit."""
+        if value is S.Zero:
+            return
+        found = total.scalar + _times(factor, value)
+        if _fits(found):
+            total.scalar = found
+        else:
+            _gather(total.entries, self.terms.number(value), factor)
 
     def _spreads(self, unit: int) -> bool:
         """Return whether a unit is a sum that is short enough to be copied."""
@@ -214,10 +238,16 @@ class Normaliser:
     def _multiply_number(self, total: Open, term: int, value: Any, exponent: Any) -> None:
         """Multiply by a number to a power, exactly and within the size limit."""
         found = _number_power(value, exponent)
-        if found is not None:
-            total.scalar *= found
+        product = None if found is None else _times(total.scalar, found)
+        if product is not None and _fits(product):
+            total.scalar = product
         else:
             _gather(total.entries, term, exponent)
+
+
+def _fits(value: Any) -> bool:
+    """Return whether a number is short enough to be written out."""
+    return not isinstance(value, Rational) or value.p.bit_length() + value.q.bit_length() <= LONG
 
 
 def _times(a: Any, b: Any) -> Any:

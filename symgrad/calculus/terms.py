@@ -15,6 +15,8 @@ from typing import Any
 
 from sympy import Float, Rational, S
 
+from symgrad.errors import FormTooLargeError
+
 NUMBER, LEAF, SUM, PRODUCT, FUNCTION = range(5)
 
 Number = Any
@@ -23,6 +25,11 @@ Key = tuple[int, Any]
 
 class Terms:
     """An interned table of terms with their tree sizes and depths.
+
+    Parameters
+    ----------
+    budget : float
+        Most entries of all terms together; past it a `FormTooLargeError` is raised.
 
     Attributes
     ----------
@@ -37,9 +44,10 @@ class Terms:
         Height of the expanded tree.
     """
 
-    __slots__ = ("_index", "data", "depths", "kinds", "sizes")
+    __slots__ = ("_index", "_left", "data", "depths", "kinds", "sizes")
 
-    def __init__(self) -> None:
+    def __init__(self, budget: float = float("inf")) -> None:
+        self._left = budget
         self._index: dict[Key, int] = {}
         self.kinds: list[int] = []
         self.data: list[Any] = []
@@ -55,6 +63,12 @@ class Terms:
         self.kinds.append(kind)
         self.data.append(data)
         size, depth = 1.0, 0
+        self._left -= len(children)
+        if self._left < 0:
+            raise FormTooLargeError(
+                "collecting the terms of the expanded closed form takes too many of them; ask for "
+                "form='let' (shared terms named once), or raise `limit`"
+            )
         for child in children:
             size += self.sizes[child]
             if self.depths[child] >= depth:
