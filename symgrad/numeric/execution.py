@@ -7,7 +7,7 @@ value alone, at any precision.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -209,7 +209,7 @@ def run(f: Any, at: Mapping[Any, Any] | None = None, *, kinks: str = "min_norm")
     source = graph(f)
     if len(source.outputs) != 1:
         raise ShapeError(f"a run is of one scalar, but {len(source.outputs)} outputs were given")
-    inputs = point(source, at)
+    inputs = list(_frozen(point(source, at), copied=True))
     arithmetic = _floats(inputs)
     if arithmetic.complex_values:
         require_analytic(source, "a complex point", COMPLEX_ADVICE)
@@ -219,18 +219,19 @@ def run(f: Any, at: Mapping[Any, Any] | None = None, *, kinks: str = "min_norm")
         wrt = [node for node, flag in enumerate(moving) if flag]
         seed = {source.outputs[0]: np.ones_like(values[source.outputs[0]])[()]}
         bars = reverse(source.nodes, values, seed, wrt, arithmetic, kinks=kinks)
-        made = Run(source, _frozen(values), bars, kinks)
+        frozen = dict(zip(bars, _frozen(bars.values()), strict=True))
+        made = Run(source, _frozen(values), frozen, kinks)
     if kinks == "raise" and made.kinks:
         raise KinkError(_kink_message(source, made.kinks[0], values))
     return made
 
 
-def _frozen(values: list[Any]) -> tuple[Any, ...]:
-    """Make arrays read-only; an input that the caller may still write to is copied."""
+def _frozen(values: Iterable[Any], *, copied: bool = False) -> tuple[Any, ...]:
+    """Make arrays read-only; copied where the caller may still write to them."""
     found = []
     for value in values:
         if isinstance(value, np.ndarray):
-            value = value.copy() if value.flags.writeable else value
+            value = value.copy() if copied and value.flags.writeable else value
             value.flags.writeable = False
         found.append(value)
     return tuple(found)
@@ -310,7 +311,7 @@ def _precise(source: Graph, raw: list[Any], digits: int) -> Any:
 def _lost_digits(values: list[Any], found: Any) -> int:
     """Return how many decimal digits cancel at worst between the largest value and the result."""
     sizes = [mp.mag(v) for v in values if not isinstance(v, bool) and mp.isfinite(v) and v != 0]
-    if isinstance(found, bool) or not sizes:
+    if isinstance(found, bool) or not mp.isfinite(found) or not sizes:
         return 0
     kept = mp.mag(found) if found != 0 else -mp.mp.prec
     return max(0, int((max(sizes) - kept) / math.log2(10)))
