@@ -305,7 +305,7 @@ def _precise(source: Graph, raw: list[Any], digits: int) -> Any:
             settled = agrees and working >= digits + lost
             if settled or not mp.isfinite(found) or working >= most:
                 return _as_sympy(found, digits)
-        before, working = found, min(max(2 * working, digits + lost + GUARD), most)
+        before, working = found, min(max(working + working // 2, digits + lost + GUARD), most)
 
 
 def _lost_digits(values: list[Any], found: Any) -> int:

@@ -6,6 +6,8 @@ fills its elements. Integers become float64; complex values are passed on to hol
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,9 +28,9 @@ def as_value(value: Any, name: str) -> Any:
     UnsupportedError
         If it is no number.
     """
-    if isinstance(value, sympy.Basic):
-        value = _from_sympy(value, name)
     found = np.asarray(value)
+    if found.dtype.kind == "O":
+        found = np.array([_number(v, name) for v in found.flat]).reshape(found.shape)
     if found.dtype.kind in "biu":
         found = found.astype(np.float64)
     if found.dtype.kind == "f":
@@ -36,6 +38,20 @@ def as_value(value: Any, name: str) -> Any:
     if found.dtype.kind == "c":
         return found.astype(np.complex128, copy=False)[()]
     raise UnsupportedError(f"`{name}` needs a number or an array of numbers, not `{value!r}`")
+
+
+def _number(value: Any, name: str) -> Any:
+    """Return one number of any kind, integers of any length, as a float or complex number."""
+    if isinstance(value, sympy.Basic):
+        return _from_sympy(value, name)
+    if not isinstance(value, numbers.Complex):
+        raise UnsupportedError(f"`{name}` needs a number or an array of numbers, not `{value!r}`")
+    if not isinstance(value, numbers.Real):
+        return complex(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if math.floor(value) > 0 else -math.inf
 
 
 def _from_sympy(value: sympy.Basic, name: str) -> Any:
