@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from symgrad.calculus.reverse import consumers
 from symgrad.dag.express import LITERAL, write
 from symgrad.dag.nodes import CONSTANT, VARIABLE
@@ -37,7 +39,8 @@ def run_table(run: Run, *, digits: int = 6, rows: int | None = HEAD) -> Sheet:
     nodes = [n for n, gate in enumerate(source.nodes.gates) if gate is not CONSTANT]
     kept = nodes if rows is None else nodes[:rows]
     readers = consumers(source.nodes, set(kept))
-    made = tuple(_run_row(run, node, readers.get(node, []), digits) for node in kept)
+    with np.errstate(all="ignore"):
+        made = tuple(_run_row(run, node, readers.get(node, []), digits) for node in kept)
     notes = _run_notes(run, digits)
     if len(kept) < len(nodes):
         notes.append(f"{len(nodes) - len(kept)} more nodes; .table(rows=None) shows them all")
