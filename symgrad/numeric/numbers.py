@@ -48,10 +48,11 @@ def _number(value: Any, name: str) -> Any:
         raise UnsupportedError(f"`{name}` needs a number or an array of numbers, not `{value!r}`")
     if not isinstance(value, numbers.Real):
         return complex(value)
+    real: Any = value
     try:
-        return float(value)
+        return float(real)
     except OverflowError:
-        return math.inf if math.floor(value) > 0 else -math.inf
+        return math.inf if real > 0 else -math.inf
 
 
 def _from_sympy(value: sympy.Basic, name: str) -> Any:
