@@ -16,6 +16,7 @@ import mpmath as mp
 import numpy as np
 import sympy
 from sympy import S
+from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.errors import BackendError
 from symgrad.expr import heads
@@ -26,6 +27,7 @@ from symgrad.rules.row import Gate
 Kernel = Callable[..., Any]
 
 HUGE = 1 << 14  # binary magnitude past which a transcendental function is refused
+LOST = 12  # bits that an infinite sum may lose without a complaint
 OVERFLOW = 64  # binary magnitude of an exponent past which exp is inf or 0
 
 
@@ -320,15 +322,44 @@ def _undefined(*args: Any) -> Any:
 
 
 def whole(payload: opaque.Whole, args: tuple[Any, ...]) -> Any:
-    """Return the value of a sum, product or integral at mpmath numbers."""
-    pairs = [
-        (s, sympy.Integer(int(a)) if mp.isint(a) else _to_sympy(a))
-        for s, a in zip(payload.symbols, args, strict=True)
-    ]
-    found = payload.expr.subs(pairs).doit(integrals=False).evalf(mp.mp.dps + 5)
-    if not found.is_number:
+    """Return the value of a sum, product, integral, `Derivative` or `Subs` at mpmath numbers.
+
+    Raises
+    ------
+    BackendError
+        If SymPy has no number, or fewer digits than are asked for.
+    """
+    digits = mp.mp.dps + 5
+    if isinstance(payload.expr, sympy.Product):
+        raise BackendError(
+            f"`{sympy.sstr(payload.expr)[:80]}` is no product of finitely many factors here, and "
+            "its limit is not sought; write it in closed form"
+        )
+    pairs = [(s, _exact(a)) for s, a in zip(payload.symbols, args, strict=True)]
+    expr = payload.expr.subs(pairs, simultaneous=True)
+    found = expr.evalf(digits) if isinstance(expr, ExprWithLimits) else expr.doit().evalf(digits)
+    if not _is_value(found):
         raise BackendError(f"`{sympy.sstr(payload.expr)[:80]}` has no numeric value here")
+    if any(part._prec < mp.mp.prec - LOST for part in found.atoms(sympy.Float)):
+        raise BackendError(
+            f"`{sympy.sstr(payload.expr)[:80]}` converges too slowly for {mp.mp.dps} digits here; "
+            "write it in closed form"
+        )
     return _from_sympy(found)
+
+
+def _is_value(found: Any) -> bool:
+    return bool(found.is_number) and not found.has(ExprWithLimits, sympy.Derivative, sympy.Subs)
+
+
+def _exact(value: Any) -> Any:
+    """Return an mpmath number as the rational that it is; SymPy adds up floats wrongly."""
+    if isinstance(value, mp.mpc):
+        return _exact(value.real) + sympy.I * _exact(value.imag)
+    if not mp.isfinite(value):
+        return _to_sympy(value)
+    numerator, denominator = mp.libmp.to_rational(value._mpf_)
+    return sympy.Rational(int(numerator), int(denominator))
 
 
 def pointwise(gate: Gate) -> Kernel:

@@ -45,14 +45,15 @@ JOINS = {sympy.Sum: np.add, sympy.Product: np.multiply, sympy.Integral: None}
 def parts_of(whole: opaque.Whole) -> Whole | None:
     """Return the programs of a sum, product or integral over one index, else None."""
     expr = whole.expr
-    if type(expr) not in JOINS or len(expr.limits) != 1:
+    if type(expr) not in JOINS:
         return None
-    index, *ends = expr.limits[0]
+    *inner, (index, *ends) = expr.limits
     if len(ends) != 2 or index in whole.symbols:
         return None
     try:
         bounds = lower(graph(ends), whole.symbols)
-        term = lower(graph(expr.function), (index, *whole.symbols))
+        body = expr.func(expr.function, *inner) if inner else expr.function
+        term = lower(graph(body), (index, *whole.symbols))
     except UnsupportedError:
         return None
     return Whole(bounds, term, JOINS[type(expr)])
