@@ -260,7 +260,7 @@ class Graph:
             return S.Zero
         operands = [self.labels[a] for a in self.nodes.args[node]]
         value = template(Canonical(), operands, self.labels[node], S.One)
-        return template.sign * value
+        return value if template.sign > 0 else -value
 
     @cached_property
     def nx(self) -> nx.MultiDiGraph[int]:

@@ -38,7 +38,7 @@ CANONICAL: dict[Gate, Write] = {
     ADD: lambda x, y: x + y,
     SUB: lambda x, y: x - y,
     NEG: lambda x: -x,
-    MUL: lambda x, y: x * y,
+    MUL: lambda x, y: y if x is S.One else x * y,  # SymPy takes long to find that 1*y is y
     DIV: lambda x, y: x / y,
     POW: lambda x, y: x**y,
     SQRT: sympy.sqrt,
