@@ -186,6 +186,8 @@ def differences(wanted: Sequence[Target], method: str, step: float | None) -> li
     """Return one difference a target; 0 for one that the formula does not hold."""
     if method not in METHODS:
         raise UnsupportedError(f"method={method!r} is unknown; use one of {', '.join(METHODS)}")
+    if step is not None and not 0 < step < np.inf:
+        raise UnsupportedError(f"step={step!r} is no length; give a positive number, as in 1e-5")
     function, default = METHODS[method]
     groups: dict[int, set[int]] = {}
     samples = {id(t.sample): t.sample for t in wanted}
