@@ -16,7 +16,7 @@ import numpy as np
 from symgrad.calculus import growth
 from symgrad.calculus import wrt as structure
 from symgrad.dag.digraph import Graph, graph
-from symgrad.errors import GradientCheckError
+from symgrad.errors import GradientCheckError, KinkError, UnknownNameError, hint
 from symgrad.expr.kinks import check_policy
 from symgrad.expr.symbols import label
 from symgrad.numeric import kinks as kinked
@@ -29,6 +29,7 @@ HAPPY, FINE, UNEASY = 1e-7, 1e-4, 1e-2
 TINY = 1e-10  # gradients below this drown in rounding
 ROUNDING = 16 * np.finfo(np.float64).eps
 SWEEP = tuple(10.0**-k for k in range(2, 11))
+SMALLEST = {"complex": 1.0, "richardson": 1e-4}  # by which rounding of the value is divided
 CLOSER = (1e-2, 1e-4)  # factors by which the step shrinks to get off a crossed kink
 
 
@@ -98,7 +99,11 @@ class CheckReport:
         return all(e.ok for e in self.entries)
 
     def __getitem__(self, name: Any) -> Entry:
-        return next(e for e in self.entries if e.name == str(name))
+        found = next((e for e in self.entries if e.name == str(name)), None)
+        if found is None:
+            names = [e.name for e in self.entries]
+            raise UnknownNameError(f"no gradient by `{name}` was checked" + hint(str(name), names))
+        return found
 
     @property
     def analytic(self) -> dict[str, Any]:
@@ -197,12 +202,15 @@ def check_grad(
     numeric = differences(moved, method, step)
     names = [_name(source, leaf) for leaf in structure.leaves(wanted)]
     known = _values(source, values)
+    met = kinked.met(source, known)
+    if kinks == "raise" and met:
+        raise KinkError(kinked.message(source, met[0], known))
     entries = tuple(
         _entry(target, name, np.asarray(a).item(), np.asarray(n).item(), method, step)
         for target, name, a, n in zip(moved, names, analytic, numeric, strict=True)
     )
     swept = _swept(moved, names, analytic) if sweep else {}
-    ties = tuple(f"{source.nodes.gates[n].name} (node {n})" for n in kinked.met(source, known))
+    ties = tuple(f"{source.nodes.gates[n].name} (node {n})" for n in met)
     return CheckReport(entries, known[source.outputs[0]], method, ties, swept)
 
 
@@ -260,7 +268,7 @@ def _entry(
         if _crosses(target, size):
             return _across_kink(target, name, analytic, numeric, error, size)
     else:
-        size = 1.0  # the other methods lose no more than the value's own rounding
+        size = SMALLEST.get(method, 1.0)
     failed = verdict in ("uneasy", "wrong")
     if failed and target.place >= 0 and _within_rounding(target, analytic - numeric, size):
         return Entry(name, analytic, numeric, error, "fine", "difference within rounding")

@@ -222,7 +222,7 @@ def run(f: Any, at: Mapping[Any, Any] | None = None, *, kinks: str = "min_norm")
         frozen = dict(zip(bars, _frozen(bars.values()), strict=True))
         made = Run(source, _frozen(values), frozen, kinks)
     if kinks == "raise" and made.kinks:
-        raise KinkError(_kink_message(source, made.kinks[0], values))
+        raise KinkError(kinked.message(source, made.kinks[0], values))
     return made
 
 
@@ -355,12 +355,3 @@ def first_nonfinite(source: Graph, values: Sequence[Any]) -> int | None:
         if not np.all(np.isfinite(value)):
             return node
     return None
-
-
-def _kink_message(source: Graph, node: int, values: list[Any]) -> str:
-    gate = source.nodes.gates[node].name
-    operands = ", ".join(f"{source.labels[a]} = {values[a]}" for a in source.nodes.args[node])
-    return (
-        f"`{gate}` (node {node}) has a kink exactly here, where {operands}; "
-        "move the point, or choose kinks='min_norm'"
-    )

@@ -97,6 +97,16 @@ def met(graph: Graph, values: Sequence[Any]) -> list[int]:
     return found
 
 
+def message(graph: Graph, node: int, values: Sequence[Any]) -> str:
+    """Return what to say of a node whose kink lies exactly at this point."""
+    gate = graph.nodes.gates[node].name
+    operands = ", ".join(f"{graph.labels[a]} = {values[a]}" for a in graph.nodes.args[node])
+    return (
+        f"`{gate}` (node {node}) has a kink exactly here, where {operands}; "
+        "move the point, or choose kinks='min_norm'"
+    )
+
+
 def _boundary(graph: Graph, node: int, values: Sequence[Any]) -> tuple[Winner | None, list[Any]]:
     """Return the test for a choice, whose kink is where its comparison holds with equality."""
     condition = graph.nodes.args[node][0]
