@@ -6,22 +6,26 @@ formulas call none of it. `special` reads like the module; it imports nothing of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
-
-import scipy
 
 
 class Deferred:
     """A function of `scipy.special`, found when it is called."""
 
-    __slots__ = ("name",)
+    __slots__ = ("function", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.function: Callable[..., Any] | None = None
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Return the function's value."""
-        return getattr(scipy.special, self.name)(*args, **options)
+        if self.function is None:
+            from scipy import special
+
+            self.function = getattr(special, self.name)
+        return self.function(*args, **options)
 
 
 class Special:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy
 from sympy import Dummy
 
 from symgrad.calculus import wrt as structure
@@ -155,6 +154,8 @@ def complex_step(sampled: Sample, places: Sequence[int], step: float) -> Any:
 
 def richardson(sampled: Sample, places: Sequence[int], step: float) -> Any:
     """Return SciPy's extrapolated differences (`scipy.differentiate.derivative`)."""
+    from scipy.differentiate import derivative
+
     x = np.array([sampled.values[p] for p in places], dtype=np.float64)
     rows = np.arange(len(places))
 
@@ -171,8 +172,7 @@ def richardson(sampled: Sample, places: Sequence[int], step: float) -> Any:
         return np.broadcast_to(found, batch.shape).reshape(shifted.shape)
 
     first = step * np.maximum(1.0, np.abs(x))
-    found = scipy.differentiate.derivative(function, x, args=(rows,), initial_step=first)
-    return found.df
+    return derivative(function, x, args=(rows,), initial_step=first).df
 
 
 METHODS: dict[str, tuple[Callable[[Sample, Sequence[int], float], Any], float]] = {
