@@ -205,10 +205,8 @@ def check_grad(
     met = kinked.met(source, known)
     if kinks == "raise" and met:
         raise KinkError(kinked.message(source, met[0], known))
-    entries = tuple(
-        _entry(target, name, np.asarray(a).item(), np.asarray(n).item(), method, step)
-        for target, name, a, n in zip(moved, names, analytic, numeric, strict=True)
-    )
+    rows = zip(moved, names, analytic, numeric, strict=True)
+    entries = tuple(_entry(*row, method, step) for row in rows)
     swept = _swept(moved, names, analytic) if sweep else {}
     ties = tuple(f"{source.nodes.gates[n].name} (node {n})" for n in met)
     return CheckReport(entries, known[source.outputs[0]], method, ties, swept)
@@ -261,6 +259,7 @@ def _verdict(error: float) -> str:
 def _entry(
     target: Target, name: str, analytic: Any, numeric: Any, method: str, step: float | None
 ) -> Entry:
+    analytic, numeric = np.asarray(analytic).item(), np.asarray(numeric).item()
     error = relative_error(analytic, numeric)
     verdict = _verdict(error)
     if method == "central" and target.place >= 0:

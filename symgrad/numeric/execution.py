@@ -215,15 +215,19 @@ def run(f: Any, at: Mapping[Any, Any] | None = None, *, kinks: str = "min_norm")
         require_analytic(source, "a complex point", COMPLEX_ADVICE)
     with np.errstate(all="ignore"):
         values = forward_values(source, inputs, arithmetic)
-        moving = dependents(source.nodes, source.input_nodes, len(source) - 1)
-        wrt = [node for node, flag in enumerate(moving) if flag]
-        seed = {source.outputs[0]: np.ones_like(values[source.outputs[0]])[()]}
-        bars = reverse(source.nodes, values, seed, wrt, arithmetic, kinks=kinks)
-        frozen = dict(zip(bars, _frozen(bars.values()), strict=True))
-        made = Run(source, _frozen(values), frozen, kinks)
+        made = Run(source, _frozen(values), _bars(source, values, arithmetic, kinks), kinks)
     if kinks == "raise" and made.kinks:
         raise KinkError(kinked.message(source, made.kinks[0], values))
     return made
+
+
+def _bars(source: Graph, values: list[Any], arithmetic: Floats, kinks: str) -> dict[int, Any]:
+    """Return the gradient of the output by every node that moves."""
+    moving = dependents(source.nodes, source.input_nodes, len(source) - 1)
+    wrt = [node for node, flag in enumerate(moving) if flag]
+    seed = {source.outputs[0]: np.ones_like(values[source.outputs[0]])[()]}
+    bars = reverse(source.nodes, values, seed, wrt, arithmetic, kinks=kinks)
+    return dict(zip(bars, _frozen(bars.values()), strict=True))
 
 
 def _frozen(values: Iterable[Any], *, copied: bool = False) -> tuple[Any, ...]:
