@@ -199,16 +199,15 @@ def check_grad(
     moved, wanted = targets(source, at, wrt)
     values = point(source, at)
     analytic = analytic_gradient(source, values, wanted, kinks)
-    numeric = differences(moved, method, step)
     names = [_name(source, leaf) for leaf in structure.leaves(wanted)]
     known = _values(source, values)
     met = kinked.met(source, known)
     if kinks == "raise" and met:
         raise KinkError(kinked.message(source, met[0], known))
-    rows = zip(moved, names, analytic, numeric, strict=True)
+    rows = zip(moved, names, analytic, differences(moved, method, step), strict=True)
     entries = tuple(_entry(*row, method, step) for row in rows)
-    swept = _swept(moved, names, analytic) if sweep else {}
     ties = tuple(f"{source.nodes.gates[n].name} (node {n})" for n in met)
+    swept = _swept(moved, names, analytic) if sweep else {}
     return CheckReport(entries, known[source.outputs[0]], method, ties, swept)
 
 
