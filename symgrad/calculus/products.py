@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sympy import Matrix
@@ -114,8 +115,8 @@ def jvp(
     source, moved = _with_extra(F, wrt, tangents)
     growing = growth.Growth(source, kinks)
     outputs = source.outputs[: len(source.outputs) - len(moved)]
-    seeds = dict(zip(structure.nodes_of(source, wrt), source.outputs[len(outputs) :], strict=True))
-    dots = growing.push({k: v for k, v in seeds.items() if k is not None}, outputs)
+    seeds = _seeds(growing, structure.nodes_of(source, wrt), source.outputs[len(outputs) :])
+    dots = growing.push(seeds, outputs)
     found = forms.closed(growing.nodes, dots, simplify=simplify)
     return found if isinstance(F, (list, tuple)) else found[0]
 
@@ -159,9 +160,7 @@ def vjp(
     source = graph([*_listed(F), *(_formula(w) for w in weights)])
     count = len(plain.outputs)
     growing = growth.Growth(source, kinks)
-    seeds: dict[int, int] = {}
-    for output, weight in zip(source.outputs[:count], source.outputs[count:], strict=True):
-        seeds[output] = weight if output not in seeds else growing.add(seeds[output], weight)
+    seeds = _seeds(growing, source.outputs[:count], source.outputs[count:])
     bars = growing.pull(seeds, structure.nodes_of(source, wanted))
     return structure.rename(wanted, forms.closed(growing.nodes, bars, simplify=simplify))
 
@@ -195,9 +194,19 @@ def hvp(f: Any, wrt: Any, v: Any, *, simplify: str = "light", kinks: str = "min_
     growing = growth.Growth(source, kinks)
     wanted = structure.nodes_of(source, wrt)
     bars = growing.pull({source.outputs[0]: growing.one()}, wanted)
-    seeds = dict(zip(wanted, source.outputs[1:], strict=True))
-    dots = growing.push({k: d for k, d in seeds.items() if k is not None}, bars)
+    dots = growing.push(_seeds(growing, wanted, source.outputs[1:]), bars)
     return structure.rename(wrt, forms.closed(growing.nodes, dots, simplify=simplify))
+
+
+def _seeds(
+    growing: growth.Growth, nodes: Sequence[int | None], weights: Sequence[int]
+) -> dict[int, int]:
+    """Return the weight of each node; a node that is named twice has the sum."""
+    seeds: dict[int, int] = {}
+    for node, weight in zip(nodes, weights, strict=True):
+        if node is not None:
+            seeds[node] = growing.add(seeds[node], weight) if node in seeds else weight
+    return seeds
 
 
 def _formula(value: Any) -> Any:

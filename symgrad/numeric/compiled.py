@@ -79,7 +79,7 @@ class Compiled:
             require_analytic(self._formula, "a complex point", COMPLEX_ADVICE)
         with np.errstate(all="ignore"):
             found = self._machine(complex_values)(inputs)
-        outputs = iter([np.broadcast_to(v, shape)[()] for v in found])
+        outputs = iter(_owned(found, inputs, shape))
         parts = [
             next(outputs) if part == "value" else _packed(self._wanted, outputs)
             for part in ([self._returns] if isinstance(self._returns, str) else self._returns)
@@ -113,6 +113,17 @@ class Compiled:
             else:
                 inputs += [found[..., k] for k in range(size)]
         return inputs
+
+
+def _owned(found: Sequence[Any], inputs: Sequence[Any], shape: tuple[int, ...]) -> list[Any]:
+    """Give each result memory of its own: a caller may write to it, and to what he gave."""
+    taken, owned = set(map(id, inputs)), []
+    for value in found:
+        own = np.shape(value) == shape and getattr(value, "base", None) is None
+        fresh = value if own and id(value) not in taken else np.broadcast_to(value, shape).copy()
+        taken.add(id(value))
+        owned.append(fresh[()])
+    return owned
 
 
 class Pack(tuple[Any, ...]):
@@ -149,7 +160,7 @@ def compile_function(
     Returns
     -------
     Compiled
-        `fn(*values)`; every result has the broadcast shape of the values.
+        `fn(*values)`; every result has the broadcast shape of the values and its own memory.
 
     Examples
     --------

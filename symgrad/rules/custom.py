@@ -61,8 +61,9 @@ def gate(
     """
     operands = tuple(symbols(args, seq=True)) if isinstance(args, str) else tuple(args)
     known = [None if p is None else _formula(p) for p in partials or ()]
-    _check(name, operands, value, known, numpy)
-    head = _head(name, operands, None if value is None else _formula(value), known)
+    formula = None if value is None else _formula(value)
+    _check(name, operands, formula, known, numpy)
+    head = _head(name, operands, formula, known)
     made = _row(
         name, head, operands, known, {"numpy": numpy, "mpmath": row.pop("mpmath", None)}, row
     )
@@ -105,13 +106,17 @@ def _check(
             f"gate `{name}` has {len(operands)} operands but {len(partials)} partials; give one "
             "each"
         )
-    allowed = {*operands, OUT}
-    for formula in [p for p in partials if p is not None]:
-        strange = formula.free_symbols - allowed
-        if strange:
-            raise UnsupportedError(
-                f"a partial of `{name}` holds `{strange.pop()}`, no operand of it"
-            )
+    if len(set(operands)) != len(operands):
+        raise UnsupportedError(f"gate `{name}` names an operand twice; give each its own name")
+    _only_operands(f"the formula of `{name}`", value, {*operands})
+    for formula in partials:
+        _only_operands(f"a partial of `{name}`", formula, {*operands, OUT})
+
+
+def _only_operands(what: str, formula: Any, allowed: set[Any]) -> None:
+    strange = sorted(map(str, formula.free_symbols - allowed)) if formula is not None else []
+    if strange:
+        raise UnsupportedError(f"{what} holds `{strange[0]}`, no operand of it")
 
 
 def _head(name: str, operands: Sequence[Expr], value: Any, partials: Sequence[Any]) -> Any:
