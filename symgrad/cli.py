@@ -18,7 +18,12 @@ from rich.console import Console
 
 from symgrad.calculus import closed, cost, derivatives
 from symgrad.dag.digraph import Graph, graph
-from symgrad.errors import FormTooLargeError, ParseError, SymgradError
+from symgrad.errors import (
+    FormTooLargeError,
+    ParseError,
+    SymgradError,
+    UnsupportedError,
+)
 from symgrad.expr import kinks as policies
 from symgrad.expr.printer import text
 from symgrad.expr.symbols import label
@@ -78,7 +83,13 @@ OPTIONS: dict[str, Callable[..., Any]] = {
     "format": click.option(
         "--format", "style", type=click.Choice(["text", "latex", "json"]), default="text"
     ),
-    "digits": click.option("--digits", default=6, show_default=True, help="Significant digits."),
+    "digits": click.option(
+        "--digits",
+        type=click.IntRange(1, 17),
+        default=6,
+        show_default=True,
+        help="Significant digits.",
+    ),
     "form": click.option(
         "--form",
         type=click.Choice(["auto", "closed", "let"]),
@@ -135,8 +146,11 @@ def grad_command(expr: str, at: str, wrt: str, style: str, digits: int, **choice
 @_guarded
 def diff_command(expr: str, wrt: str, style: str, simplify: str, kinks: str) -> None:
     """Print one derivative of any order: --wrt x,x,y or x,2,y differentiates three times."""
+    source = graph(_read(expr))
     names = _repeated(_wanted(wrt))
-    found = derivatives.diff(_read(expr), *names, simplify=simplify, kinks=kinks)
+    if not wrt and len(source.inputs) == 1:
+        names = [label(source.inputs[0])]
+    found = derivatives.diff(source, *names, simplify=simplify, kinks=kinks)
     if style == "json":
         _print_json({"derivative": text(found), "wrt": names})
     else:
@@ -174,7 +188,12 @@ def stats_command(expr: str, wrt: str, style: str) -> None:
 
 
 def _read(expr: str) -> str:
-    return sys.stdin.read() if expr == "-" else expr
+    try:
+        return sys.stdin.read() if expr == "-" else expr
+    except UnicodeDecodeError as error:
+        raise UnsupportedError(
+            f"standard input is no text in UTF-8: byte {error.start} cannot be read; save it so"
+        ) from error
 
 
 def _wanted(names: str) -> list[str]:
@@ -186,7 +205,9 @@ def _repeated(names: list[str]) -> list[str]:
     found: list[str] = []
     for name in names:
         if name.isdecimal() and found:
-            found += [found.pop()] * min(int(name), MOST_ORDERS)
+            if len(name) > 4 or int(name) > MOST_ORDERS:
+                raise UnsupportedError(f"order {name} is beyond {MOST_ORDERS}; ask for less")
+            found += [found.pop()] * int(name)
         else:
             found.append(name)
     return found
@@ -212,6 +233,8 @@ def _point(at: str) -> dict[str, Any]:
         name, equals, value = part.partition("=")
         if not equals or not name.strip():
             raise ParseError("write `name=value`, as in `--at x=1,y=2`", at, at.find(part))
+        if name.strip() in point:
+            raise ParseError(f"`{name.strip()}` has a value already; give one", at, at.find(part))
         point[name.strip()] = _number(value.strip())
     return point
 

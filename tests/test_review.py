@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import symgrad as sg
+from symgrad.cli import main
 from symgrad.errors import SymgradError
 
 
@@ -41,3 +43,23 @@ def test_a_gate_whose_operands_are_not_its_own_is_refused(args: str, formula: st
 def test_tangents_of_a_variable_named_twice_add_up() -> None:
     assert sg.parse("2*y").expr.doit() == sg.jvp("x*y", ["x", "x"], [1, 1])
     assert sg.hvp("x**3", ["x"], [2]) == sg.hvp("x**3", ["x", "x"], [1, 1])[:1]
+
+
+def test_the_command_names_the_only_variable_that_it_differentiates_by() -> None:
+    assert CliRunner().invoke(main, ["diff", "sin(x)"]).output == "df/dx = cos(x)\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["diff", "sin(x)", "--wrt", "x,9999"],
+        ["diff", "sin(x)", "--wrt", "x," + "9" * 5000],
+        ["run", "x*y", "--at", "x=1,x=2,y=3"],
+        ["check", "x", "--at", "x=1", "--digits", "-3"],
+        ["run", "x", "--at", "x=1", "--digits", "0"],
+    ],
+)
+def test_the_command_refuses_what_it_would_have_to_guess(words: list[str]) -> None:
+    result = CliRunner().invoke(main, words)
+
+    assert (result.exit_code, type(result.exception)) == (2, SystemExit)
