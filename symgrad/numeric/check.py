@@ -311,7 +311,7 @@ def _within_rounding(target: Target, gap: Any, step: float) -> bool:
     h = sample.steps([target.place], step)
     values = sample.nodes_at([target.place], np.zeros(1))
     largest = max(float(np.max(np.abs(values[o]))) for o in sample.source.outputs)
-    return bool(abs(gap) <= ROUNDING * largest / float(h[0]))
+    return bool(np.isfinite(largest) and abs(gap) <= ROUNDING * largest / float(h[0]))
 
 
 def _swept(

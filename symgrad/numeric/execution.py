@@ -18,7 +18,7 @@ import sympy
 
 from symgrad.calculus.reverse import reverse
 from symgrad.dag.digraph import Graph, graph
-from symgrad.dag.nodes import dependents
+from symgrad.dag.nodes import ADD, SUB, dependents
 from symgrad.dag.template import TEMPLATES
 from symgrad.errors import KinkError, ShapeError, UnknownNameError, UnsupportedError
 from symgrad.expr.kinks import check_policy
@@ -304,7 +304,7 @@ def _precise(source: Graph, raw: list[Any], digits: int) -> Any:
             inputs = [_exact(v, str(s)) for v, s in zip(raw, source.inputs, strict=True)]
             values = forward_values(source, inputs, Precise())
             found = values[source.outputs[0]]
-            lost = min(_lost_digits(values, found), most)
+            lost = min(_lost_digits(source, values), most)
             agrees = before is not None and _agree(found, before, digits)
             settled = agrees and working >= digits + lost
             if settled or not mp.isfinite(found) or working >= most:
@@ -312,13 +312,32 @@ def _precise(source: Graph, raw: list[Any], digits: int) -> Any:
         before, working = found, min(max(working + working // 2, digits + lost + GUARD), most)
 
 
-def _lost_digits(values: list[Any], found: Any) -> int:
-    """Return how many decimal digits cancel at worst between the largest value and the result."""
-    sizes = [mp.mag(v) for v in values if not isinstance(v, bool) and mp.isfinite(v) and v != 0]
-    if isinstance(found, bool) or not mp.isfinite(found) or not sizes:
+def _lost_digits(source: Graph, values: list[Any]) -> int:
+    """Return how many decimal digits of the result cancel at worst.
+
+    Notes
+    -----
+    A running bound of each node's error, as a binary exponent relative to the working precision:
+    sums keep the larger absolute error, every other gate the larger relative one.
+    """
+    least = -mp.mp.prec
+    sizes = [_size(value, least) for value in values]
+    errors: list[int] = []
+    for node, args in enumerate(source.nodes.args):
+        if source.nodes.gates[node] in (ADD, SUB):
+            error = max(errors[a] for a in args)
+        else:
+            error = sizes[node] + max((errors[a] - sizes[a] for a in args), default=0)
+        errors.append(max(error, sizes[node]))
+    output = source.outputs[0]
+    return max(0, int((errors[output] - sizes[output]) / math.log2(10)))
+
+
+def _size(value: Any, least: int) -> int:
+    """Return a number's binary exponent; `least` for 0, and 0 for what is no finite number."""
+    if isinstance(value, bool) or not mp.isfinite(value):
         return 0
-    kept = mp.mag(found) if found != 0 else -mp.mp.prec
-    return max(0, int((max(sizes) - kept) / math.log2(10)))
+    return least if value == 0 else int(mp.mag(value))
 
 
 def _agree(a: Any, b: Any, digits: int) -> bool:
