@@ -221,15 +221,18 @@ def spherical(name: str, by_order: Kernel, cylinder: Kernel) -> Kernel:
 # --- polynomials ---
 
 
+STEEPEST = 100_000  # degree up to which SciPy's recurrences are quick
+
+
 def of_degree(name: str, function: Kernel, *, zero_below: bool = False) -> Kernel:
     """Return a polynomial; integer degrees take SciPy's recurrences."""
 
     def fast(n: Any, *args: Any) -> Any:
-        degree = np.where(whole(n), np.maximum(n, 0), 0).astype(np.int64)
+        degree = np.where(whole(n) & (n <= STEEPEST), np.maximum(n, 0), 0).astype(np.int64)
         return np.where(whole(n) & (n < 0), 0.0, function(degree, *args))[()]
 
     def inside(n: Any, *args: Any) -> Any:
-        return whole(n) & ((n >= 0) | zero_below)
+        return whole(n) & ((n >= 0) | zero_below) & (n <= STEEPEST)
 
     return patched(name, fast, inside)
 

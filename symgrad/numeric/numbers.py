@@ -28,7 +28,7 @@ def as_value(value: Any, name: str) -> Any:
     UnsupportedError
         If it is no number.
     """
-    found = np.asarray(value)
+    found = array_of(value, name)
     if found.dtype.kind == "O":
         found = np.array([_number(v, name) for v in found.flat]).reshape(found.shape)
     if found.dtype.kind in "biu":
@@ -38,6 +38,20 @@ def as_value(value: Any, name: str) -> Any:
     if found.dtype.kind == "c":
         return found.astype(np.complex128, copy=False)[()]
     raise UnsupportedError(f"`{name}` needs a number or an array of numbers, not `{value!r}`")
+
+
+def array_of(value: Any, name: str) -> Any:
+    """Return what NumPy makes of a value.
+
+    Raises
+    ------
+    ShapeError
+        If the rows of nested lists differ in length.
+    """
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ShapeError(f"the rows of `{name}` differ in length; give a full array") from error
 
 
 def _number(value: Any, name: str) -> Any:
@@ -99,7 +113,7 @@ def _assigned(
     """Return the variables that one entry of `at` fills."""
     elements = by_base.get(str(key)) if by_base else None
     if elements:
-        found = np.asarray(value)
+        found = array_of(value, str(key))
         try:
             return [(e, found[tuple(int(i) for i in e.indices)]) for e in elements]
         except (IndexError, TypeError) as error:
