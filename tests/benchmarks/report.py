@@ -235,6 +235,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def duration(value: float) -> str:
     """Return seconds with three digits, in the unit that fits."""
+    if math.isinf(value):
+        return "stopped"
     scale, unit = (1, "s") if value >= 1 else (1e3, "ms")
     digits = max(0, 2 - math.floor(math.log10(value * scale)))
     return f"{value * scale:.{digits}f} {unit}"
