@@ -171,7 +171,17 @@ def closed(
     _guard(max((normal.terms.sizes[t] for t in normal.outputs), default=0), limit)
     writer = Writer(normal.terms, canonical=True)
     written = [writer.write(t) for t in normal.outputs]
-    return [sympy.simplify(w) for w in written] if simplify == "full" else written
+    return _simplified(written) if simplify == "full" else written
+
+
+def _simplified(written: list[Any]) -> list[Any]:
+    """Run SymPy's `simplify`, which recurses over depth."""
+    try:
+        return [sympy.simplify(w) for w in written]
+    except RecursionError as error:
+        raise FormTooLargeError(
+            "the form is too deep for SymPy's `simplify`; use simplify='light'"
+        ) from error
 
 
 def let(graph: Graph, outputs: Sequence[int], *, simplify: str = "light") -> Let:

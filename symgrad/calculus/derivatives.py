@@ -12,8 +12,10 @@ from symgrad.calculus import closed as forms
 from symgrad.calculus import growth
 from symgrad.calculus import wrt as structure
 from symgrad.calculus.question import present, scalar
-from symgrad.dag.digraph import Graph
-from symgrad.errors import UnsupportedError
+from symgrad.dag.digraph import Graph, graph
+from symgrad.errors import FormTooLargeError, UnsupportedError
+
+BETWEEN = 20_000  # nodes of an expanded derivative that is tidied before the next order
 
 
 def grad(
@@ -134,7 +136,7 @@ def diff(f: Any, *wrt: Any, simplify: str = "light", kinks: str = "min_norm") ->
     keys = [current.key(variable) for variable in _orders(current, wrt)]
     for key in keys:
         grown = growth.gradient(current, [current.find(key)], kinks)
-        current = Graph(grown.nodes, grown.outputs[1:], grown.names)
+        current = _tidied(Graph(grown.nodes, grown.outputs[1:], grown.names))
     return forms.closed(current.nodes, current.outputs, simplify=simplify)[0]
 
 
@@ -160,3 +162,17 @@ def _order(value: Any) -> int:
     if not isinstance(value, (int, Integer)) or value < 0:
         raise UnsupportedError(f"an order is a non-negative integer, not `{value}`")
     return int(value)
+
+
+def _tidied(current: Graph) -> Graph:
+    """Collect the terms of a derivative before the next one is taken, where that is possible.
+
+    Without this, the graph of the n-th derivative grows exponentially in n. A graph whose inner
+    nodes have names stays as it is: they may be differentiated by.
+    """
+    if current.names:
+        return current
+    try:
+        return graph(forms.closed(current.nodes, current.outputs, limit=BETWEEN)[0])
+    except FormTooLargeError:
+        return current

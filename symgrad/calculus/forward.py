@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from sympy import S
+
 from symgrad.calculus.flow import NOT, Flow, guard, merge, settle
 from symgrad.dag.nodes import Nodes
 from symgrad.dag.template import TEMPLATES, Algebra, T
@@ -92,6 +94,9 @@ def push_where(
     if not moving:
         return []
     sign, value, mask = dots[moving[0]]
+    if nodes.payloads[branches[1]] is S.NaN:  # no default: undefined elsewhere
+        held = (holds, value, primal[branches[1]])
+        return [(sign, algebra.apply(routing.WHERE, held), mask)]
     chosen = holds if moving[0] == branches[0] else algebra.apply(NOT, (holds,))
     return [(sign, value, guard(algebra, mask, chosen))]
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from sympy import S
+
 from symgrad.calculus.flow import NOT, Flow, guard, merge, settle
 from symgrad.dag.nodes import Nodes, dependents
 from symgrad.dag.template import TEMPLATES, Algebra, T
@@ -100,7 +102,9 @@ def pull_where(
     sign, value, mask = bar
     condition, chosen, other = nodes.args[node]
     holds = primal[condition]
-    if active[chosen]:
+    if active[chosen] and nodes.payloads[other] is S.NaN:  # no default: undefined elsewhere
+        yield chosen, (sign, algebra.apply(routing.WHERE, (holds, value, primal[other])), mask)
+    elif active[chosen]:
         yield chosen, (sign, value, guard(algebra, mask, holds))
     if active[other]:
         fails = algebra.apply(NOT, (holds,))

@@ -56,6 +56,8 @@ class Terms:
 
     def _intern(self, kind: int, data: Any, children: Any) -> int:
         key = (kind, data)
+        if kind in (SUM, PRODUCT):  # equal in any order; the first one's order is kept
+            key = (kind, (data[0], frozenset(data[1])))
         term = self._index.get(key)
         if term is not None:
             return term

@@ -21,10 +21,12 @@ from symgrad.dag.regions import Region
 from symgrad.errors import UnsupportedError
 from symgrad.expr import literal
 from symgrad.expr.region import Call, Scan
-from symgrad.rules import opaque, routing, special
+from symgrad.rules import elementary, opaque, routing, special
 from symgrad.rules.table import GATES
 
 Memo = dict[int, int]
+
+EXP = next(row for row in elementary.ROWS if row.name == "exp")
 
 WHOLES = (sympy.Sum, sympy.Product, sympy.Integral, sympy.Derivative, sympy.Subs)
 REFUSED = (
@@ -193,6 +195,8 @@ def combine_pow(builder: Builder, expr: Expr) -> int:
         return builder.nodes.add(DIV, (builder.nodes.number(S.One), below))
     if exponent is S.Half:
         return builder.nodes.add(SQRT, (builder.value(base),))
+    if base is S.Exp1:
+        return builder.nodes.add(EXP, (builder.value(exponent),))
     return builder.nodes.add(POW, (builder.value(base), builder.value(exponent)))
 
 

@@ -18,7 +18,7 @@ import sympy
 
 from symgrad.calculus.reverse import reverse
 from symgrad.dag.digraph import Graph, graph
-from symgrad.dag.nodes import ADD, SUB, dependents
+from symgrad.dag.nodes import ADD, CONSTANT, SUB, dependents
 from symgrad.dag.template import TEMPLATES
 from symgrad.errors import KinkError, ShapeError, UnknownNameError, UnsupportedError
 from symgrad.expr.kinks import check_policy
@@ -61,7 +61,9 @@ class NodeMap(Mapping[Any, Any]):
         return self._default if node is None else self._numbers.get(node, self._default)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter([*map(str, self._source.inputs), *self._source.names])
+        inputs = self._source.inputs
+        alone = len({str(s) for s in inputs}) == len(inputs)
+        return iter([*(map(str, inputs) if alone else inputs), *self._source.names])
 
     def __len__(self) -> int:
         return len(self._source.inputs) + len(self._source.names)
@@ -373,8 +375,8 @@ def _as_sympy(value: Any, digits: int) -> Any:
 
 
 def first_nonfinite(source: Graph, values: Sequence[Any]) -> int | None:
-    """Return the first node that made an inf or nan out of finite operands, or None."""
+    """Return the first node that is not finite, constants of the formula excepted, or None."""
     for node, value in enumerate(values):
-        if not np.all(np.isfinite(value)):
+        if source.nodes.gates[node] is not CONSTANT and not np.all(np.isfinite(value)):
             return node
     return None

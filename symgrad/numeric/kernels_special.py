@@ -1,7 +1,6 @@
 """SciPy kernels of the special functions, by gate name.
 
-Each is fast where SciPy is right; elsewhere, and where SciPy has nothing, mpmath answers point by
-point. Values follow IEEE rules: inf at a pole, nan outside the real domain.
+Where SciPy is wrong or has nothing, mpmath answers point by point. IEEE: inf at a pole, else nan.
 """
 
 from __future__ import annotations

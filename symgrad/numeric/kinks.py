@@ -69,8 +69,10 @@ TIES: dict[str, Winner] = {
     "floor": _whole,
     "ceiling": _whole,
     "mod": lambda x, y: _whole(x / y),
+    "indicator": lambda x, y, _: np.asarray(x) == y,
 }
 RELATIONS = ("lt", "le", "gt", "ge", "eq", "ne")
+CONNECTIVES = ("and", "or", "not", "xor")
 
 
 def met(graph: Graph, values: Sequence[Any]) -> list[int]:
@@ -83,18 +85,37 @@ def met(graph: Graph, values: Sequence[Any]) -> list[int]:
     values : sequence
         The value of each node.
     """
-    found: list[int] = []
-    for node, gate in enumerate(graph.nodes.gates):
-        if graph.nodes.constant[node]:
-            continue
-        tied = TIES.get(gate.name)
-        if gate.name == "where":
-            tied, operands = _boundary(graph, node, values)
-        else:
-            operands = [values[a] for a in graph.nodes.args[node]]
-        if tied is not None and np.any(tied(*operands)):
+    with np.errstate(all="ignore"):
+        return [
+            n for n, flag in enumerate(graph.nodes.constant) if not flag and _on(graph, n, values)
+        ]
+
+
+def _on(graph: Graph, node: int, values: Sequence[Any]) -> bool:
+    """Return whether one node lies on its kink."""
+    gate, args = graph.nodes.gates[node], graph.nodes.args[node]
+    if gate.name == "where":
+        return any(_equal(graph, c, values) for c in _comparisons(graph, args[0]))
+    tied = TIES.get(gate.name)
+    return tied is not None and bool(np.any(tied(*[values[a] for a in args])))
+
+
+def _comparisons(graph: Graph, condition: int) -> list[int]:
+    """Return the comparisons that a condition is made of."""
+    found, stack = [], [condition]
+    while stack:
+        node = stack.pop()
+        if graph.nodes.gates[node].name in RELATIONS:
             found.append(node)
+        elif graph.nodes.gates[node].name in CONNECTIVES:
+            stack.extend(graph.nodes.args[node])
     return found
+
+
+def _equal(graph: Graph, comparison: int, values: Sequence[Any]) -> bool:
+    """Return whether a comparison holds with equality: there a choice has its kink."""
+    x, y = (values[a] for a in graph.nodes.args[comparison])
+    return bool(np.any(np.asarray(x) == y))
 
 
 def message(graph: Graph, node: int, values: Sequence[Any]) -> str:
@@ -105,14 +126,6 @@ def message(graph: Graph, node: int, values: Sequence[Any]) -> str:
         f"`{gate}` (node {node}) has a kink exactly here, where {operands}; "
         "move the point, or choose kinks='min_norm'"
     )
-
-
-def _boundary(graph: Graph, node: int, values: Sequence[Any]) -> tuple[Winner | None, list[Any]]:
-    """Return the test for a choice, whose kink is where its comparison holds with equality."""
-    condition = graph.nodes.args[node][0]
-    if graph.nodes.gates[condition].name not in RELATIONS:
-        return None, []
-    return (lambda x, y: np.asarray(x) == y), [values[a] for a in graph.nodes.args[condition]]
 
 
 def crossed(graph: Graph, below: Sequence[Any], above: Sequence[Any]) -> Any:
