@@ -28,6 +28,7 @@ Memo = dict[int, int]
 
 EXP = next(row for row in elementary.ROWS if row.name == "exp")
 
+AND, OR, NOT, _ = routing.CONNECTIVES
 WHOLES = (sympy.Sum, sympy.Product, sympy.Integral, sympy.Derivative, sympy.Subs)
 REFUSED = (
     sympy.MatrixExpr,
@@ -231,6 +232,14 @@ def combine_piecewise(builder: Builder, expr: Expr) -> int:
     return total
 
 
+def combine_if(builder: Builder, expr: Basic) -> int:
+    """Build the condition `ITE(c, a, b)`, into which SymPy turns a condition on a choice."""
+    condition, chosen, other = builder.values(expr.args)
+    add = builder.nodes.add
+    yes = add(AND, (condition, chosen))
+    return add(OR, (yes, add(AND, (add(NOT, (condition,)), other))))
+
+
 def combine_leaf(builder: Builder, expr: Expr) -> int:
     """Build a number, a symbol, or refuse."""
     known = builder.leaves.get(expr)
@@ -357,6 +366,7 @@ COMBINE: dict[type, Callable[[Builder, Any], int]] = {
     literal.Sub: combine_sub,
     literal.Div: combine_div,
     sympy.Piecewise: combine_piecewise,
+    sympy.ITE: combine_if,
     Call: combine_call,
     Scan: combine_scan,
     sympy.hyper: combine_parametrised,

@@ -127,6 +127,10 @@ class Graph:
         """
         if isinstance(wanted, Basic) and wanted in self._positions:
             return wanted
+        if not isinstance(wanted, (str, Basic)):
+            raise UnsupportedError(
+                f"a name or a SymPy symbol is needed here, not {type(wanted).__name__}"
+            )
         if isinstance(wanted, str) and wanted in self.names:
             return wanted
         if (

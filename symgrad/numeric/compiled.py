@@ -195,9 +195,14 @@ def _check_choices(returns: Any, backend: str, kinks: str) -> None:
 
 def _arguments(source: Graph, args: Sequence[Any] | None) -> list[Any]:
     """Return symbols, and packs of symbols, in the order of the call."""
+    if not (args is None or isinstance(args, (list, tuple))):
+        raise UnsupportedError(
+            f"`args` is a list of names or symbols, as in ['x', 'y']; found {type(args).__name__}"
+        )
     found = list(source.inputs) if args is None else [_argument(source, a) for a in args]
     flat = list(_flat(found))
-    missing = [label(s) for s in source.inputs if s not in flat]
+    given = set(flat)
+    missing = [label(s) for s in source.inputs if s not in given]
     if missing:
         raise UnknownNameError(
             f"`args` leaves out `{'`, `'.join(missing[:8])}`; list every variable"

@@ -297,7 +297,7 @@ def _floats(values: Sequence[Any]) -> Floats:
 
 
 def _precise(source: Graph, raw: list[Any], digits: int) -> Any:
-    if not 1 <= digits <= MOST_DIGITS:
+    if not isinstance(digits, int) or not 1 <= digits <= MOST_DIGITS:
         raise UnsupportedError(f"digits={digits} is outside 1 to {MOST_DIGITS}")
     working, before = digits + GUARD, None
     most = 16 * working + CANCELLED

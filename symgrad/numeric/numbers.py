@@ -95,6 +95,10 @@ def given(graph: Graph, at: Mapping[Any, Any] | None) -> list[Any]:
     """
     named: dict[Any, Any] = {}
     elements = _elements(graph)
+    if at is not None and not isinstance(at, Mapping):
+        raise UnsupportedError(
+            f"`at` maps names or symbols to numbers, as in {{'x': 1.0}}; found {type(at).__name__}"
+        )
     for key, value in (at or {}).items():
         for symbol, part in _assigned(graph, elements, key, value):
             named[symbol] = part

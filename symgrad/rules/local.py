@@ -89,8 +89,10 @@ def _unresolved(found: Expr) -> bool:
 
 def _refusal(gate: Gate, site: Site, found: str) -> UnknownPartialError:
     names = ", ".join(NAMES[: len(site.operands)]) or "..."
+    kept = getattr(site.payload, "expr", None)
+    called = gate.name if kept is None else type(kept).__name__
     return UnknownPartialError(
-        f"the partial of `{gate.name}({names})` by argument {site.index + 1} is not known: "
+        f"the partial of `{called}({names})` by argument {site.index + 1} is not known: "
         f"{found}. Differentiate by another variable, hold this argument with "
         "`stop_gradient`, or give the rule with `sg.gate`."
     )
