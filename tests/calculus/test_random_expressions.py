@@ -212,10 +212,11 @@ def test_second_partials_are_sympys(expr: Expr, at: dict[str, Any], i: Any, j: A
 
 
 def away_from_kinks(expr: Expr, at: dict[str, Any]) -> bool:
-    """Return whether a tiny move either way changes no gradient much."""
+    """Return whether tiny moves all around change no gradient much."""
     here = by_symgrad(expr, at)[0]
-    for step in (Fraction(1, 10**18), Fraction(-1, 10**18)):
-        moved = {n: v + step * scale for (n, v), scale in zip(at.items(), (1, 3, 7), strict=True)}
+    for direction in ((1, 3, 7), (-1, -3, -7), (7, 1, -3), (-7, -1, 3), (3, -7, 1), (-3, 7, -1)):
+        steps = (Fraction(d, 10**18) for d in direction)
+        moved = {n: v + step for (n, v), step in zip(at.items(), steps, strict=True)}
         there = by_symgrad(expr, moved)[0]
         if any(abs(a - b) > 1e-9 * (1 + abs(a)) for a, b in zip(here, there, strict=True)):
             return False

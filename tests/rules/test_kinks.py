@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sympy import Symbol
+import sympy
+from sympy import ITE, Piecewise, Symbol
 
 import symgrad as sg
 from symgrad.calculus import growth
@@ -145,3 +146,16 @@ def test_second_derivative_keeps_the_mask() -> None:
 
     assert 2 == sg.evaluate(found, {"x": -1})
     assert 2 == sg.evaluate(found, {"x": 0})
+
+
+def test_a_condition_on_a_choice_is_understood() -> None:
+    x, y = Symbol("x", real=True), Symbol("y", real=True)
+    inner = Piecewise((x, x > 1), (y, True))
+    expr = Piecewise((x**2, ITE(x > 1, y > 0, x < 0)), (3 * x, True))
+
+    assert expr.has(ITE)
+    assert [4, 6, 3, -2] == [
+        float(sg.run(expr, {"x": a, "y": b}).grad["x"])
+        for a, b in ((2, 1), (3, 1), (2, -1), (-1, -1))
+    ]
+    assert sg.graph(sympy.sin(inner)).outputs
