@@ -84,7 +84,7 @@ class Floats:
         points = Precise()
 
         def scalar(*point: Any) -> Any:
-            with mp.workdps(20):
+            with precise.working(20):
                 found = points.whole(payload, tuple(mp.mpmathify(p) for p in point))
             return complex(found) if isinstance(found, mp.mpc) else float(found)
 

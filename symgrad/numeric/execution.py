@@ -23,6 +23,7 @@ from symgrad.dag.template import TEMPLATES
 from symgrad.errors import KinkError, ShapeError, UnknownNameError, UnsupportedError
 from symgrad.expr.kinks import check_policy
 from symgrad.numeric import kinks as kinked
+from symgrad.numeric import precise
 from symgrad.numeric.analytic import require_analytic
 from symgrad.numeric.arithmetic import Floats, Precise, forward_values
 from symgrad.numeric.numbers import as_value, broadcast, given
@@ -302,7 +303,7 @@ def _precise(source: Graph, raw: list[Any], digits: int) -> Any:
     working, before = digits + GUARD, None
     most = 16 * working + CANCELLED
     while True:
-        with mp.workdps(working):
+        with precise.working(working):
             inputs = [_exact(v, str(s)) for v, s in zip(raw, source.inputs, strict=True)]
             values = forward_values(source, inputs, Precise())
             found = values[source.outputs[0]]

@@ -8,8 +8,10 @@ so that a tower of exponentials cannot stall.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import reduce
+from threading import RLock
 from typing import Any
 
 import mpmath as mp
@@ -26,9 +28,17 @@ from symgrad.rules.row import Gate
 
 Kernel = Callable[..., Any]
 
+PRECISION = RLock()
 HUGE = 1 << 14  # binary magnitude past which a transcendental function is refused
 LOST = 12  # bits that an infinite sum may lose without a complaint
 OVERFLOW = 64  # binary magnitude of an exponent past which exp is inf or 0
+
+
+@contextmanager
+def working(digits: int) -> Iterator[None]:
+    """Compute with so many digits, one thread at a time: mpmath has one precision for all."""
+    with PRECISION, mp.workdps(digits):
+        yield
 
 
 def number(value: Any) -> Any:
@@ -367,7 +377,7 @@ def pointwise(gate: Gate) -> Kernel:
     function = kernel(gate)
 
     def scalar(*args: Any) -> Any:
-        with mp.workdps(20):
+        with working(20):
             found = function(*(_lifted(a) for a in args))
         return complex(found) if isinstance(found, mp.mpc) else float(found)
 
