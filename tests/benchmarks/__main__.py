@@ -36,6 +36,7 @@ from tests.benchmarks.worker import Found
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "docs" / "benchmarks.md"
+OUT_OF_MEMORY = (b"MemoryError", b"bad_alloc", b"allocate memory")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -85,7 +86,7 @@ def measure(job: Job, seed: int, cache: str) -> Found | None:
     if done.returncode == 0:
         found: Found = json.loads(done.stdout)
         return found
-    if b"MemoryError" in done.stderr or b"bad_alloc" in done.stderr or done.returncode < 0:
+    if done.returncode < 0 or any(word in done.stderr for word in OUT_OF_MEMORY):
         return None
     sys.exit(f"{' '.join(job)} failed:\n{done.stderr.decode()}")
 
