@@ -19,7 +19,7 @@ from sympy.functions.elementary.piecewise import ExprCondPair
 from symgrad.dag.nodes import ADD, CONSTANT, DIV, MUL, NEG, POW, SQRT, SUB, Grower, Nodes
 from symgrad.dag.regions import Region
 from symgrad.errors import UnsupportedError
-from symgrad.expr import literal
+from symgrad.expr import hypergeometric, literal
 from symgrad.expr.region import Call, Scan
 from symgrad.rules import elementary, opaque, routing, special
 from symgrad.rules.table import GATES
@@ -333,8 +333,8 @@ def _derivative_of_unknown(expr: Expr) -> opaque.Unknown | None:
 
 
 PARAMETRISED = {
-    sympy.hyper: (special.HYPER, special.split_hyper),
-    sympy.meijerg: (special.MEIJERG, special.split_meijerg),
+    sympy.hyper: (special.HYPER, hypergeometric.split_hyper),
+    sympy.meijerg: (special.MEIJERG, hypergeometric.split_meijerg),
 }
 
 
@@ -352,8 +352,8 @@ PARTS: dict[type, Callable[[Any], Sequence[Basic]]] = {
     ExprCondPair: lambda e: e.args,
     Call: lambda e: e.args[2:],
     Scan: lambda e: e.args[3:],
-    sympy.hyper: lambda e: special.split_hyper(e)[1],
-    sympy.meijerg: lambda e: special.split_meijerg(e)[1],
+    sympy.hyper: lambda e: hypergeometric.split_hyper(e)[1],
+    sympy.meijerg: lambda e: hypergeometric.split_meijerg(e)[1],
     sympy.Symbol: lambda e: (),
     sympy.Dummy: lambda e: (),
     Integer: lambda e: (),

@@ -15,7 +15,7 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.dag.nodes import ADD, CONSTANT, DIV, MUL, NEG, POW, SQRT, SUB, VARIABLE, Nodes
 from symgrad.dag.regions import Region
-from symgrad.expr import literal
+from symgrad.expr import hypergeometric, literal
 from symgrad.expr.region import Block, Call, Scan
 from symgrad.rules import opaque, routing, special
 from symgrad.rules.row import Gate
@@ -31,8 +31,8 @@ LITERAL: dict[Gate, Write] = {
     POW: literal.power,
     SQRT: lambda x: literal.power(x, S.Half),
     routing.WHERE: literal.where,
-    special.HYPER: special.hyper_of,
-    special.MEIJERG: special.meijerg_of,
+    special.HYPER: hypergeometric.hyper_of,
+    special.MEIJERG: hypergeometric.meijerg_of,
 }
 CANONICAL: dict[Gate, Write] = {
     ADD: lambda x, y: x + y,
@@ -43,8 +43,8 @@ CANONICAL: dict[Gate, Write] = {
     POW: lambda x, y: x**y,
     SQRT: sympy.sqrt,
     routing.WHERE: lambda c, x, y: sympy.Piecewise((x, c), (y, True)),
-    special.HYPER: special.hyper_of,
-    special.MEIJERG: special.meijerg_of,
+    special.HYPER: hypergeometric.hyper_of,
+    special.MEIJERG: hypergeometric.meijerg_of,
 }
 
 

@@ -235,6 +235,8 @@ FORMS: tuple[Row, ...] = (
     ("Product", forms.product, 2, None),
     ("Integral", forms.integral, 2, None),
     ("Derivative", forms.derivative, 2, None),
+    ("hyper", forms.hyper, 2, None),  # hyper(2, a, b, c, z) is 2F1(a, b; c; z)
+    ("meijerg", forms.meijerg, 4, None),
 )
 
 # SymPy classes that the reader never makes, and how they are printed all the same.

@@ -12,7 +12,7 @@ from typing import Any
 import sympy
 from sympy import Derivative, Expr, Integral, Product, Rational, S, Sum, Tuple
 
-from symgrad.expr import heads, literal, operands
+from symgrad.expr import heads, hypergeometric, literal, operands
 from symgrad.expr.operands import Value
 from symgrad.expr.refusal import Refusal
 
@@ -44,6 +44,28 @@ def _branch(value: Value) -> tuple[Expr, Any]:
             value.start,
         )
     return operands.number(parts[0]), operands.condition(parts[1])
+
+
+# --- parameters in a row ---
+
+
+def hyper(arguments: Arguments) -> Expr:
+    """Build `hyper(p, a1, ..., ap, b1, ..., bq, z)`."""
+    return _in_a_row(hypergeometric.hyper_of, arguments)
+
+
+def meijerg(arguments: Arguments) -> Expr:
+    """Build `meijerg(n, p, m, a1, ..., ap, b1, ..., bq, z)`."""
+    return _in_a_row(hypergeometric.meijerg_of, arguments)
+
+
+def _in_a_row(build: Any, arguments: Arguments) -> Expr:
+    try:
+        return build(*(operands.number(value) for value in arguments))
+    except ValueError as error:
+        raise Refusal(
+            f"the first arguments count the parameters that follow: {error}", arguments[0].start
+        ) from error
 
 
 # --- the indicator ---

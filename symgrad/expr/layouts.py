@@ -13,7 +13,7 @@ import sympy
 from sympy import S
 from sympy.functions.elementary.piecewise import ExprCondPair
 
-from symgrad.expr import literal, operators, region
+from symgrad.expr import hypergeometric, literal, operators, region
 from symgrad.expr.catalogue import HALF
 from symgrad.expr.functions import TABLE
 from symgrad.expr.heads import Indicator
@@ -80,6 +80,17 @@ def _polygamma(node: Any) -> Layout:
     order, x = node.args
     name = {S.Zero: "digamma", S.One: "trigamma"}.get(order)
     return (ATOM, [f"{name}(", (x, 0), ")"]) if name else call(node)
+
+
+def _in_a_row(split: Callable[[Any], Any]) -> Callable[[Any], Layout]:
+    """Lay out a hypergeometric function: the lengths of its parameter lists come first."""
+
+    def layout(node: Any) -> Layout:
+        counts, operands = split(node)
+        shown: list[Piece] = [f"{count}, " for count in counts]
+        return ATOM, [f"{type(node).__name__}(", *shown, *_separated(operands), ")"]
+
+    return layout
 
 
 # --- conditions and branches ---
@@ -171,6 +182,8 @@ LAYOUTS: dict[type, Callable[[Any], Layout]] = {
     sympy.Not: _not,
     Indicator: _indicator,
     sympy.Piecewise: _piecewise,
+    sympy.hyper: _in_a_row(hypergeometric.split_hyper),
+    sympy.meijerg: _in_a_row(hypergeometric.split_meijerg),
     sympy.Sum: _over,
     sympy.Product: _over,
     sympy.Integral: _over,

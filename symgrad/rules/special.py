@@ -9,6 +9,7 @@ from __future__ import annotations
 import sympy
 from sympy import Expr, Rational
 
+from symgrad.expr import hypergeometric
 from symgrad.rules.row import POSITIVE, REAL, UNIT, Gate, Site
 
 HALF, THIRD_HALF = Rational(1, 2), Rational(3, 2)
@@ -139,32 +140,6 @@ ZETA = (
 # --- hypergeometric functions: operands carry the lengths of the parameter lists ---
 
 
-def hyper_of(count: Expr, *rest: Expr) -> Expr:
-    """Return pFq from `p, a1..ap, b1..bq, z`."""
-    p = int(count)
-    return sympy.hyper(rest[:p], rest[p:-1], rest[-1])
-
-
-def split_hyper(expr: Expr) -> tuple[tuple[int, ...], tuple[Expr, ...]]:
-    """Return the counting operand `p` and the others `a1..ap, b1..bq, z` of a `hyper`."""
-    above, below, z = expr.args
-    return (len(above),), (*above, *below, z)
-
-
-def meijerg_of(n: Expr, p: Expr, m: Expr, *rest: Expr) -> Expr:
-    """Return Meijer's G from `n, p, m, a1..ap, b1..bq, z`."""
-    above, below = rest[: int(p)], rest[int(p) : -1]
-    a, b = int(n), int(m)
-    return sympy.meijerg((above[:a], above[a:]), (below[:b], below[b:]), rest[-1])
-
-
-def split_meijerg(expr: Expr) -> tuple[tuple[int, ...], tuple[Expr, ...]]:
-    """Return the counting operands `n, p, m` and the others `a1..ap, b1..bq, z`."""
-    (first, rest), (top, other), z = expr.args
-    lengths = (len(first), len(first) + len(rest), len(top))
-    return lengths, (*first, *rest, *top, *other, z)
-
-
 def at_known(site: Site) -> list[Expr]:
     """Return the operands, with numbers where they are known: equal ones are seen to be equal."""
     return [
@@ -175,12 +150,12 @@ def at_known(site: Site) -> list[Expr]:
 
 def hyper_partial(site: Site) -> Expr:
     """Differentiate pFq; SymPy knows the partial by the argument alone."""
-    return sympy.diff(hyper_of(*at_known(site)), site.operands[site.index])
+    return sympy.diff(hypergeometric.hyper_of(*at_known(site)), site.operands[site.index])
 
 
 def meijerg_partial(site: Site) -> Expr:
     """Differentiate Meijer's G; a parameter only where the other gamma factors cancel."""
-    value, by = meijerg_of(*at_known(site)), site.operands[site.index]
+    value, by = hypergeometric.meijerg_of(*at_known(site)), site.operands[site.index]
     last = site.index == len(site.operands) - 1
     return sympy.diff(value, by) if last or others_cancel(site) else sympy.Derivative(value, by)
 

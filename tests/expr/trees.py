@@ -192,6 +192,9 @@ class Texts:
         if name in ("Sum", "Product", "Integral", "Derivative"):
             tail = "(i, 0, n)" if name != "Derivative" else "(x, 2), y"
             return f"{name}({self.text(depth)}, {tail})"
+        if name in ("hyper", "meijerg"):
+            counts = "1" if name == "hyper" else "0, 1, 1"
+            return f"{name}({counts}, {', '.join(self.text(depth) for _ in range(3))})"
         count = self._random.randint(entry.least, entry.most or entry.least + 2)
         return f"{name}({', '.join(self.text(depth) for _ in range(count))})"
 

@@ -10,7 +10,7 @@ import sympy
 from sympy import Abs, Derivative, Eq, Function, IndexedBase, Integral, Product, Subs, Sum, symbols
 
 import symgrad as sg
-from symgrad.errors import UnknownPartialError
+from symgrad.errors import ParseError, UnknownPartialError
 from symgrad.expr import heads
 
 x, y, t, k, n = symbols("x y t k n")
@@ -197,3 +197,19 @@ def test_meijerg_is_refused_where_sympy_forgets_factors() -> None:
     with pytest.raises(UnknownPartialError, match="meijerg"):
         sg.grad(value, a)
     assert sg.grad(value, x).equals(value.diff(x))
+
+
+@pytest.mark.parametrize(
+    "text", ["hyper(2, a, b, c, x)", "hyper(0, b, x)", "meijerg(0, 1, 2, 1, 0, b, x**2)"]
+)
+def test_parameter_lists_are_written_in_a_row_and_read_back(text: str) -> None:
+    source = sg.parse(text).expr
+
+    assert sg.text(source) == text
+    assert sg.parse(sg.text(sg.diff(source, x))).expr.equals(sg.diff(source, x))
+
+
+@pytest.mark.parametrize("text", ["hyper(3, a, x)", "hyper(x, a, b, x)", "meijerg(0, 1, 5, a, x)"])
+def test_counts_that_do_not_fit_are_refused(text: str) -> None:
+    with pytest.raises(ParseError, match="parameters"):
+        sg.parse(text)
