@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgrad.calculus import growth
-from symgrad.dag.digraph import Graph, graph
+from symgrad.calculus import wrt as structure
+from symgrad.calculus.question import scalar
+from symgrad.dag.digraph import Graph
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes, dependents
 from symgrad.dag.template import TEMPLATES
 from symgrad.errors import GraphError
@@ -80,6 +82,8 @@ def stats(f: Any, wrt: Any = None) -> Stats:
 
     Raises
     ------
+    ShapeError
+        If `f` has several outputs.
     GraphError
         If the gradient broke the bound, which would be a fault of symgrad.
 
@@ -94,8 +98,8 @@ def stats(f: Any, wrt: Any = None) -> Stats:
     >>> found.operations, found.with_gradient, found.bound
     (2, 2, 7)
     """
-    source = graph(f)
-    wanted = list(source.input_nodes) if wrt is None else [source.node(w) for w in _listed(wrt)]
+    source = scalar(f, "min_norm")
+    wanted = structure.nodes_of(source, structure.expand(source, wrt))
     grown = growth.gradient(source, wanted)
     found = _counted(source, grown)
     if found.with_gradient > found.bound:
@@ -118,10 +122,6 @@ def _counted(source: Graph, grown: Graph) -> Stats:
         with_gradient=operations(grown.nodes),
         bound=bound(source),
     )
-
-
-def _listed(wrt: Any) -> list[Any]:
-    return list(wrt) if isinstance(wrt, (list, tuple)) else [wrt]
 
 
 def operations(nodes: Nodes) -> int:

@@ -89,8 +89,8 @@ def jvp(
     ----------
     F : scalar or list of scalars
         m outputs.
-    wrt : variable or structure of variables
-        n variables.
+    wrt : variable or structure of variables, or None
+        n variables; None: every variable, in order of first appearance.
     tangents : numbers or expressions in the structure of `wrt`
         The direction.
     simplify, kinks
@@ -99,7 +99,7 @@ def jvp(
     Returns
     -------
     Expr or list of Expr
-        One tangent an output; a single one for a single `F`.
+        One tangent an output; a single one for a single output that is not in a list.
 
     Raises
     ------
@@ -112,13 +112,14 @@ def jvp(
     a*y + x
     """
     check_policy(kinks)
+    wrt = structure.expand(graph(F), wrt)
     source, moved = _with_extra(F, wrt, tangents)
     growing = growth.Growth(source, kinks)
     outputs = source.outputs[: len(source.outputs) - len(moved)]
     seeds = _seeds(growing, structure.nodes_of(source, wrt), source.outputs[len(outputs) :])
     dots = growing.push(seeds, outputs)
     found = forms.closed(growing.nodes, dots, simplify=simplify)
-    return found if isinstance(F, (list, tuple)) else found[0]
+    return found if isinstance(F, (list, tuple)) or len(found) != 1 else found[0]
 
 
 def vjp(
@@ -172,8 +173,8 @@ def hvp(f: Any, wrt: Any, v: Any, *, simplify: str = "light", kinks: str = "min_
     ----------
     f : scalar
         Shape ().
-    wrt : variable or structure of variables
-        n variables.
+    wrt : variable or structure of variables, or None
+        n variables; None: every variable, in order of first appearance.
     v : numbers or expressions in the structure of `wrt`
         The direction.
     simplify, kinks
@@ -189,7 +190,7 @@ def hvp(f: Any, wrt: Any, v: Any, *, simplify: str = "light", kinks: str = "min_
     >>> hvp("x**2*y", ["x", "y"], ["a", "b"])
     [2*a*y + 2*b*x, 2*a*x]
     """
-    scalar(f, kinks)
+    wrt = structure.expand(scalar(f, kinks), wrt)
     source, _ = _with_extra(f, wrt, v)
     growing = growth.Growth(source, kinks)
     wanted = structure.nodes_of(source, wrt)

@@ -277,6 +277,10 @@ def evaluate(f: Any, at: Mapping[Any, Any] | None = None, *, digits: int | None 
     2.71828182845904523536028747135
     """
     source = graph(f)
+    if len(source.outputs) != 1:
+        raise ShapeError(
+            f"one scalar is evaluated, but {len(source.outputs)} outputs were given; ask for each"
+        )
     if digits is not None:
         return _precise(source, given(source, at), digits)
     inputs = point(source, at)
