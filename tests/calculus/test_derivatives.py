@@ -252,6 +252,25 @@ def test_jvp_of_several_outputs_is_a_list() -> None:
     assert [x * V + y * U, U] == [sympy.expand(e) for e in sg.jvp([x * y, x], [x, y], [U, V])]
 
 
+@pytest.mark.parametrize("F", [sg.graph(["x*y", "x"]), {"p": "x*y", "q": "x"}, ("x*y", "x")])
+def test_jvp_gives_every_output_of_whatever_holds_them(F: Any) -> None:
+    assert [2 * y + 3 * x, 2] == sg.jvp(F, ["x", "y"], [2, 3])
+
+
+@pytest.mark.parametrize(
+    ("product", "expected"),
+    [
+        (lambda: sg.jvp("x*y", None, [2, 3]), 3 * x + 2 * y),
+        (lambda: sg.vjp("x*y", None, 2), {x: 2 * y, y: 2 * x}),
+        (lambda: sg.hvp("x*y", None, [2, 3]), {x: 3, y: 2}),
+    ],
+)
+def test_products_take_every_variable_where_none_is_named(
+    product: Callable[[], Any], expected: Any
+) -> None:
+    assert expected == product()
+
+
 def test_jvp_of_one_variable_takes_a_bare_tangent() -> None:
     assert 6 * x == sg.jvp("x**2", "x", 3)
 
@@ -299,6 +318,7 @@ def test_hvp_is_the_hessian_times_a_vector(formula: Expr) -> None:
         lambda: sg.hessian(["x", "y"]),
         lambda: sg.diff(["x", "y"], "x"),
         lambda: sg.hvp(["x", "y"], ["x"], [1]),
+        lambda: sg.stats(["x", "y"]),
     ],
 )
 def test_counts_that_do_not_fit_are_shape_errors(call: Callable[[], Any]) -> None:
@@ -834,6 +854,11 @@ def test_certificate_holds_for_gates_that_route() -> None:
         found = sg.stats(formula)
 
         assert found.with_gradient <= found.bound
+
+
+@pytest.mark.parametrize("wrt", ["x", x, ["x", "y"], {"p": "x", "q": ("y",)}, Symbol("w"), "q"])
+def test_stats_takes_any_structure_of_variables(wrt: Any) -> None:
+    assert sg.stats("q = x*y; f = q*x", wrt).ratio <= 5
 
 
 def test_gradient_of_a_long_sum_is_shared() -> None:

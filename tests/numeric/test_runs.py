@@ -238,9 +238,15 @@ def test_points_that_do_not_match_are_refused(case: str) -> None:
         sg.run("q = x*y; f = q + 1", at)
 
 
-def test_several_outputs_are_refused() -> None:
+def test_runs_of_several_outputs_are_refused() -> None:
     with pytest.raises(ShapeError, match="2 outputs"):
         sg.run(["x", "y"], {"x": 1, "y": 1})
+
+
+@pytest.mark.parametrize("digits", [None, 30])
+def test_evaluation_of_several_outputs_is_refused(digits: int | None) -> None:
+    with pytest.raises(ShapeError, match="2 outputs"):
+        sg.evaluate(["x", "y"], {"x": 1, "y": 1}, digits=digits)
 
 
 # --- IEEE rules ---
