@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from sympy import S
 
 from symgrad.calculus.forward import forward
+from symgrad.calculus.realness import refuse_complex
 from symgrad.calculus.reverse import reverse
 from symgrad.dag.digraph import Graph, compact
 from symgrad.dag.nodes import ADD, Grower, Nodes, dependents
@@ -27,9 +28,15 @@ class Growth:
         The graph to start from; it does not change.
     kinks : str
         The policy where a gate has no derivative.
+
+    Raises
+    ------
+    UnknownPartialError
+        If a complex number reaches a gate of real analysis.
     """
 
     def __init__(self, graph: Graph, kinks: str = "min_norm") -> None:
+        refuse_complex(graph.nodes)
         self.graph = graph
         self.nodes: Nodes = graph.nodes.fork()
         self.grower = Grower(self.nodes)

@@ -63,6 +63,9 @@ class Floats:
     def number(self, value: Any) -> Any:
         """Return a SymPy number as a NumPy scalar."""
         found = float_of(value)
+        if isinstance(found, complex) and not self.complex_values:
+            self.complex_values = True  # what is computed from here on may be complex
+            self._kernels.clear()
         return found if isinstance(found, bool) else np.asarray(found)[()]
 
     def kernel(self, gate: Gate) -> Any:

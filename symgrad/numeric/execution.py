@@ -16,6 +16,7 @@ import mpmath as mp
 import numpy as np
 import sympy
 
+from symgrad.calculus.realness import refuse_complex
 from symgrad.calculus.reverse import reverse
 from symgrad.dag.digraph import Graph, graph
 from symgrad.dag.nodes import ADD, CONSTANT, SUB, dependents
@@ -213,6 +214,7 @@ def run(f: Any, at: Mapping[Any, Any] | None = None, *, kinks: str = "min_norm")
     if len(source.outputs) != 1:
         raise ShapeError(f"a run is of one scalar, but {len(source.outputs)} outputs were given")
     inputs = list(_frozen(point(source, at), copied=True))
+    refuse_complex(source.nodes)
     arithmetic = _floats(inputs)
     if arithmetic.complex_values:
         require_analytic(source, "a complex point", COMPLEX_ADVICE)

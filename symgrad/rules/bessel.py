@@ -17,16 +17,27 @@ ORDER = (-1.5, 3.0)
 ARGUMENT = (0.4, 4.0)
 
 
-def cylinder(name: str, head: Any, source: str, *, complex_valued: bool = False) -> Gate:
-    """Return the row of a cylinder function `C(order, x)`; SymPy derives its partial."""
+def cylinder(
+    name: str, head: Any, source: str, first: int = -1, *, complex_valued: bool = False
+) -> Gate:
+    """Return the row of a cylinder function `C(order, x)`; C(0, x)' is `first*C(1, x)`."""
+
+    def partial(site: Site) -> Expr:
+        order, x = site.operands
+        if site.constants[0] == 0:
+            return first * head(sympy.S.One, x)
+        return head(order, x).diff(x)
+
     return Gate(
         name,
         head,
-        None,
+        partial,
         (2, 2),
         (ORDER, ARGUMENT),
         unknown=(0,),
         complex_valued=complex_valued,
+        sited=True,
+        reason="one function instead of two at a known order 0",
         source=source,
     )
 
@@ -56,12 +67,12 @@ def spherical(name: str, head: Any, *, complex_valued: bool = False) -> Gate:
 
 
 CYLINDER = (
-    cylinder("besselj", sympy.besselj, "DLMF 10.6.1"),
-    cylinder("bessely", sympy.bessely, "DLMF 10.6.1"),
-    cylinder("besseli", sympy.besseli, "DLMF 10.29.1"),
-    cylinder("besselk", sympy.besselk, "DLMF 10.29.1"),
-    cylinder("hankel1", sympy.hankel1, "DLMF 10.6.1", complex_valued=True),
-    cylinder("hankel2", sympy.hankel2, "DLMF 10.6.1", complex_valued=True),
+    cylinder("besselj", sympy.besselj, "DLMF 10.6.1 and 10.6.3"),
+    cylinder("bessely", sympy.bessely, "DLMF 10.6.1 and 10.6.3"),
+    cylinder("besseli", sympy.besseli, "DLMF 10.29.1 and 10.29.3", 1),
+    cylinder("besselk", sympy.besselk, "DLMF 10.29.1 and 10.29.3"),
+    cylinder("hankel1", sympy.hankel1, "DLMF 10.6.1 and 10.6.3", complex_valued=True),
+    cylinder("hankel2", sympy.hankel2, "DLMF 10.6.1 and 10.6.3", complex_valued=True),
 )
 SPHERICAL = (
     spherical("jn", sympy.jn),

@@ -56,8 +56,12 @@ GAMMA = (
 # --- incomplete beta functions ---
 
 
-def _by_first(a: Expr, b: Expr, x: Expr) -> Expr:
+def _by_first(a: Expr, b: Expr, x: Expr, known: Any) -> Expr:
     """Return the partial of the integral of t**(a - 1)*(1 - t)**(b - 1) over (0, x) by a."""
+    if known == 0:
+        return S.Zero
+    if known == 1:
+        return sympy.beta(a, b) * (sympy.digamma(a) - sympy.digamma(a + b))
     series = sympy.hyper((a, a, 1 - b), (a + 1, a + 1), x)
     return heads.xlogy(sympy.betainc(a, b, 0, x), x) - x**a / a**2 * series
 
@@ -65,10 +69,11 @@ def _by_first(a: Expr, b: Expr, x: Expr) -> Expr:
 def betainc_partial(site: Site) -> Expr:
     """Return the partials of the integral of t**(a - 1)*(1 - t)**(b - 1) over (x, y)."""
     a, b, x, y = site.operands
+    low, high = (c if isinstance(c, sympy.Rational) else S.NaN for c in site.constants[2:])
     if site.index == 0:
-        return _by_first(a, b, y) - _by_first(a, b, x)
+        return _by_first(a, b, y, high) - _by_first(a, b, x, low)
     if site.index == 1:
-        return _by_first(b, a, 1 - x) - _by_first(b, a, 1 - y)
+        return _by_first(b, a, 1 - x, 1 - low) - _by_first(b, a, 1 - y, 1 - high)
     end = (x, y)[site.index - 2]
     density = end ** (a - 1) * (1 - end) ** (b - 1)
     return -density if site.index == 2 else density
@@ -92,6 +97,7 @@ def incomplete_beta(name: str, head: Any, rule: Any) -> Gate:
         rule,
         (4, 4),
         ((0.6, 2.5), (0.6, 2.5), (0.1, 0.4), (0.5, 0.9)),
+        sited=True,
         reason=LACKING,
         source="DLMF 8.17.1; by a parameter: the binomial series of the integrand, term by term",
     )

@@ -28,9 +28,27 @@ ERROR = (
     Gate("fresnelc", sympy.fresnelc, None, (1, 1), (REAL,), source="DLMF 7.2.7"),
 )
 
+
+def expint_partial(site: Site) -> Expr:
+    """Return the partials of E_p(x); E_1' is elementary."""
+    order, x = site.operands
+    if site.index == 1 and site.constants[0] == 1:
+        return -sympy.exp(-x) / x
+    return sympy.expint(order, x).diff(site.operands[site.index])
+
+
 EXPONENTIAL_INTEGRALS = (
     Gate("Ei", sympy.Ei, None, (1, 1), (POSITIVE,), source="DLMF 6.2.5"),
-    Gate("expint", sympy.expint, None, (2, 2), ((0.6, 3.0), (0.4, 3.0)), source="DLMF 8.19.13"),
+    Gate(
+        "expint",
+        sympy.expint,
+        expint_partial,
+        (2, 2),
+        ((0.6, 3.0), (0.4, 3.0)),
+        sited=True,
+        reason="elementary at a known order 1",
+        source="DLMF 8.19.13",
+    ),
     Gate("li", sympy.li, None, (1, 1), ((1.2, 4.0),), source="DLMF 6.2.8"),
     Gate("Li", sympy.Li, None, (1, 1), ((1.2, 4.0),)),
     Gate("Si", sympy.Si, ("sinc(x)",), (1, 1), (REAL,), reason=REMOVABLE, source="DLMF 6.2.9"),

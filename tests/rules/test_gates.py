@@ -106,6 +106,33 @@ def test_both_orders_at_many_points(gate: Any, arity: int, fix: bool) -> None:
     assert max(worst, *errors.values()) <= EXACT
 
 
+KNOWN_ORDERS = [
+    *((name, {0: k}) for name in ("besselj", "bessely", "besseli", "besselk") for k in (0, 1, 2)),
+    *((name, {0: k}) for name in ("jn", "yn") for k in (0, 1, 3)),
+    ("expint", {0: 1}),
+    ("expint", {0: 2}),
+    *((name, bounds) for name in ("betainc", "betainc_regularized") for bounds in ({2: 0}, {3: 1})),
+    *((name, {1: k}) for name in ("RisingFactorial", "FallingFactorial") for k in (0, 1, 3)),
+    ("binomial", {1: 3}),
+]
+
+
+@pytest.mark.parametrize(("name", "fixed"), KNOWN_ORDERS)
+def test_known_orders_have_their_own_forms(name: str, fixed: dict[int, float]) -> None:
+    gate = GATES.named(name)
+    arity = gate.arity[0]
+    graph, _ = oracle.gate_graph(gate, arity, fixed)
+    wrt = oracle.known(gate, arity, fixed)
+    nodes = [oracle.variable(graph, i) for i in wrt]
+    units = [tuple(int(k == i) for k in range(arity)) for i in wrt]
+    for drawn in oracle.points(gate, arity, FEW):
+        point = [fixed.get(i, p) for i, p in enumerate(drawn)]
+        with mp.workdps(oracle.DIGITS):
+            expected = [oracle.by_mpmath(gate, point, unit) for unit in units]
+            for derive in (oracle.by_reverse, oracle.by_forward):
+                assert oracle.agree(oracle.at_digits(derive(graph, nodes), point), expected, EXACT)
+
+
 # --- float64 ---
 
 
