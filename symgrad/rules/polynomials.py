@@ -12,6 +12,7 @@ from typing import Any
 import sympy
 from sympy import Dummy, Expr, Integer, Rational, S
 
+from symgrad.expr import literal
 from symgrad.rules.row import REAL, UNIT, Gate, Rule, Site
 
 DEGREE = (1.0, 5.0)
@@ -94,6 +95,20 @@ def harmonic_by_colatitude(site: Site) -> Expr:
         return turned
     raised = sympy.sqrt((n - m) * (n + m + 1)) * sympy.exp(-sympy.I * phi)
     return turned + raised * sympy.Ynm(n, m + 1, theta, phi)
+
+
+def real_harmonic_by_colatitude(site: Site) -> Expr:
+    """Return dZ_nm/dtheta at a known order m: the raised function, turned to the same azimuth."""
+    n, m, theta, phi = site.operands
+    order = site.constants[1]
+    if not isinstance(order, Integer):
+        return sympy.Derivative(sympy.Znm(n, m, theta, phi), theta)
+    if order == 0:
+        return sympy.sqrt(n * (n + 1) / 2) * literal.apply(sympy.Znm, n, S.One, theta, S.Zero)
+    size, way = abs(order), sympy.sign(order)
+    raised = literal.apply(sympy.Znm, n, order + way, theta, phi * size / (size + 1))
+    factor = way * sympy.sqrt((n - size) * (n + size + 1))
+    return size * sympy.cot(theta) * site.out + factor * raised
 
 
 def fibonacci_partial(site: Site) -> Expr:
@@ -280,13 +295,13 @@ HARMONICS = (
         by(
             None,
             None,
-            None,
+            real_harmonic_by_colatitude,
             of_operands(lambda n, m, t, p: (-1) ** m * m * sympy.Znm(n, -m, t, p)),
         ),
-        (DEGREE, (0.0, 1.0), (0.3, 2.8), REAL),
+        ((3.0, 5.0), (-2.0, 2.0), (0.3, 2.8), REAL),
         "DLMF 14.30.1, real and imaginary parts",
         integers=(0, 1),
-        unknown=(0, 1, 2),
+        unknown=(0, 1),
         analytic=False,
         reason="SymPy has no partial",
     ),
