@@ -19,7 +19,7 @@ import sympy
 from symgrad.calculus.realness import refuse_complex
 from symgrad.calculus.reverse import reverse
 from symgrad.dag.digraph import Graph, graph
-from symgrad.dag.nodes import ADD, CONSTANT, SUB, dependents
+from symgrad.dag.nodes import CONSTANT, dependents
 from symgrad.dag.template import TEMPLATES
 from symgrad.errors import KinkError, ShapeError, UnknownNameError, UnsupportedError
 from symgrad.expr.kinks import check_policy
@@ -33,6 +33,11 @@ from symgrad.registry import service
 MOST_DIGITS = 10_000
 COMPLEX_ADVICE = "it is not analytic, so it has no complex derivative; give real numbers"
 CANCELLED = 4_000  # digits that may cancel before a result is given as it is
+KEEP_ABSOLUTE = (
+    frozenset(  # gates that hand absolute errors on, and may make small numbers of large
+        ["add", "sub", "neg", "mod", "Rem", "frac", "sin", "cos", "abs", "max", "min", "relu"]
+    )
+)
 GUARD = 15  # decimal digits carried beyond those that are asked for
 
 
@@ -322,22 +327,26 @@ def _precise(source: Graph, raw: list[Any], digits: int) -> Any:
 
 
 def _lost_digits(source: Graph, values: list[Any]) -> int:
-    """Return how many decimal digits of the result cancel at worst.
+    """Return how many decimal digits of the result are lost at worst.
 
     Notes
     -----
-    A running bound of each node's error, as a binary exponent relative to the working precision:
-    sums keep the larger absolute error, every other gate the larger relative one.
+    A running bound of each node's error, as a binary exponent relative to the working precision.
     """
     least = -mp.mp.prec
     sizes = [_size(value, least) for value in values]
     errors: list[int] = []
     for node, args in enumerate(source.nodes.args):
-        if source.nodes.gates[node] in (ADD, SUB):
-            error = max(errors[a] for a in args)
-        else:
-            error = sizes[node] + max((errors[a] - sizes[a] for a in args), default=0)
-        errors.append(max(error, sizes[node]))
+        name, size = source.nodes.gates[node].name, sizes[node]
+        absolute = max((errors[a] for a in args), default=0)
+        relative = max((errors[a] - sizes[a] for a in args), default=0)
+        if name in KEEP_ABSOLUTE:
+            relative = absolute - size
+        elif name == "exp":
+            relative = absolute
+        elif name == "log":
+            relative -= size
+        errors.append(size + max(relative, 0))
     output = source.outputs[0]
     return max(0, int((errors[output] - sizes[output]) / math.log2(10)))
 

@@ -448,6 +448,18 @@ PRECISE: dict[str, tuple[str, dict[str, Any], Any]] = {
     "decimal text": ("0.1*x", {"x": 1}, lambda: mpmath.mpf(1) / 10),
     "cancelled sum": ("(x + y) - x", {"x": 10**40, "y": 1}, lambda: mpmath.mpf(1)),
     "cancelled far": ("(x + 1) - x", {"x": 10**2000}, lambda: mpmath.mpf(1)),
+    "remainder": ("mod(x, 7)", {"x": 10**400}, lambda: mpmath.mpf(4)),
+    "remainder of pi": (
+        "mod(x, 4*atan(1))",
+        {"x": 10**100},
+        lambda: mpmath.fmod(mpmath.mpf(10) ** 100, mpmath.pi),
+    ),
+    "logarithm": (
+        "log(1 + x)",
+        {"x": Rational(1, 10**90)},
+        lambda: mpmath.log1p(mpmath.mpf(10) ** -90),
+    ),
+    "sine far out": ("sin(x)", {"x": 10**400}, lambda: mpmath.sin(mpmath.mpf(10**400))),
     "tiny": ("(1 + x) - 1", {"x": Rational(1, 10**100)}, lambda: mpmath.mpf(10) ** -100),
     "cosine": (
         "(1 - cos(x))/2",
@@ -466,7 +478,7 @@ def test_evaluate_gives_as_many_digits_as_are_asked_for(case: str, digits: int) 
     formula, at, oracle = PRECISE[case]
     found = sg.evaluate(formula, at, digits=digits)
 
-    with mpmath.workdps(digits + 80):
+    with mpmath.workdps(digits + 480):
         expected = sympy.Float(oracle(), digits)
         gap = abs(sympy.Float(oracle(), digits + 60) - found)
     assert isinstance(found, Float)
