@@ -57,7 +57,7 @@ NAMES = (GRAPH, CLOSED, LET, "SymPy", "SymEngine", "CasADi")
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000)
 FULL = Plan(
-    turns=7, slow_turns=3, load_turns=15, grow_turns=2, sizes=SIZES, held=100_000, seen=30_000
+    turns=11, slow_turns=3, load_turns=15, grow_turns=2, sizes=SIZES, held=100_000, seen=30_000
 )
 QUICK = Plan(
     turns=3, slow_turns=1, load_turns=15, grow_turns=1, sizes=SIZES[:5], held=30_000, seen=10_000

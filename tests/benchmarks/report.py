@@ -51,9 +51,9 @@ pip install -e '.[bench]'
 
 No figure in it is typed by hand. Every measurement is a fresh process, and the contenders take
 turns. Times are processor time (everything here runs in one thread), which other work on the
-machine disturbs least; it is disturbed all the same, so compare ratios within this page rather
-than times between two of them. The inputs hold no random numbers; `PYTHONHASHSEED` is the number of
-the turn, counted from 0."""
+machine disturbs least; it is disturbed all the same, and a busy virtual machine counts it in steps
+of some milliseconds, so compare ratios within this page rather than times between two of them. The
+inputs hold no random numbers; `PYTHONHASHSEED` is the number of the turn, counted from 0."""
 
 
 LIMITS = f"{goals.LIMIT_SECONDS['derive']} s or {goals.LIMIT_BYTES >> 30} GiB"
