@@ -1,12 +1,14 @@
-"""Running a program: one loop over its operations, with the kernels of one arithmetic.
+"""What a backend is, and the loop that backends without generated code share.
 
-`Machine` is what a backend without generated code needs: it fetches a kernel an operation once, and
-frees a slot after its last reader.
+A `Backend` is one row of the table in `backends`: it builds an `Executable` of a program, and knows
+beforehand which gates it cannot spell. `Machine` runs a program with the kernels of one arithmetic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -17,6 +19,135 @@ from symgrad.rules.row import Gate
 
 Fetch = Callable[[Gate], Callable[..., Any]]
 Whole = Callable[[opaque.Whole, tuple[Any, ...]], Any]
+Packed = Callable[..., "list[Any] | None"]
+
+
+class Executable(ABC):
+    """A program that is ready to run.
+
+    Parameters
+    ----------
+    program : Program
+        What it computes.
+    dtype : {"float64", "float32", "complex128"}
+        Of values and results.
+    source : str
+        What runs, as text; slots are numbered, no user's name is in it.
+    stats : mapping
+        What is known beside the program's own counts: "seconds" of building, and the like.
+    """
+
+    def __init__(self, program: Program, dtype: str, source: str, stats: Mapping[str, Any]) -> None:
+        self.program = program
+        self.dtype = dtype
+        self.source = source
+        self.stats: dict[str, Any] = {**program.stats, **stats}
+
+    @abstractmethod
+    def __call__(self, values: Sequence[Any], out: Sequence[Any] | None = None) -> list[Any]:
+        """Return the outputs at arrays of this dtype that broadcast, one an input.
+
+        Parameters
+        ----------
+        values : sequence of array
+            One an input of the program.
+        out : sequence of ndarray, optional
+            Where results go: one an output, of the common shape and this dtype, any strides;
+            none overlaps with an input or another one.
+
+        Returns
+        -------
+        list of array
+            Each of the common shape, with memory of its own; `out` where it is given.
+        """
+
+    def packed(self, ins: Sequence[int | None], outs: Sequence[int | None]) -> Packed | None:
+        """Return a shortcut that takes and gives packed arrays, or None where there is none.
+
+        Parameters
+        ----------
+        ins, outs : sequence of (int or None)
+            One an argument and a result: how many slots it packs in its last axis, None for one
+            slot without that axis; in order, they are all inputs and all outputs.
+
+        Returns
+        -------
+        callable or None
+            `shortcut(*arguments)` gives one array (or number) an entry of `outs`, or None where
+            the arguments are not what it is made for; the caller then takes the long way.
+        """
+        return None
+
+    def is_native(self, value: Any) -> bool:
+        """Return whether a value is an array of the backend's own kind, to be answered in kind."""
+        return False
+
+    def native(self, values: Sequence[Any]) -> list[Any]:
+        """Return the outputs at arrays of the backend's own kind, in kind."""
+        raise NotImplementedError
+
+    def stacked(self, values: Sequence[Any], shape: tuple[int, ...]) -> Any:
+        """Return arrays of the backend's own kind as one, of shape (..., *shape)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One row of the table of backends.
+
+    Parameters
+    ----------
+    name : str
+        What `compile(backend=...)` calls it.
+    build : callable
+        `build(program, *, dtype, threads, cache) -> Executable`; `threads` and `cache` mean
+        something to those that have them.
+    missing : callable
+        Program to the names of what it cannot spell; empty where it can be built.
+    absent : callable
+        What must be installed before it can be used, as a sentence; "" where nothing is.
+    dtypes : tuple of str
+        What it can compute in.
+    """
+
+    name: str
+    build: Callable[..., Executable]
+    missing: Callable[[Program], list[str]]
+    absent: Callable[[], str] = str
+    dtypes: tuple[str, ...] = ("float64", "float32")
+
+
+def programs(program: Program) -> Iterator[Program]:
+    """Yield a program and all programs inside it, each once."""
+    seen: set[int] = set()
+    stack = [program]
+    while stack:
+        found = stack.pop()
+        if id(found) not in seen:
+            seen.add(id(found))
+            yield found
+            stack += [op.payload.body for op in found.operations if isinstance(op.payload, Loop)]
+
+
+def unspelled(program: Program, spelled: Container[str], backend: str) -> list[str]:
+    """Return the names of gates that a table does not spell, in order, each once."""
+    found: dict[str, None] = {}
+    for part in programs(program):
+        for operation in part.operations:
+            gate = operation.gate
+            structural = gate is ITEM or isinstance(operation.payload, Loop)
+            if not (structural or gate.name in spelled or backend in gate.kernels):
+                found[title(operation)] = None
+    return list(found)
+
+
+def title(operation: Operation) -> str:
+    """Return what a person calls a gate: `Sum` or `f`, rather than that it is opaque."""
+    if operation.gate is opaque.WHOLE:
+        return type(operation.payload.expr).__name__
+    if operation.gate is opaque.UNKNOWN:
+        return "an undefined function"
+    return operation.gate.name
 
 
 class Machine:
@@ -57,7 +188,8 @@ class Machine:
             return itemgetter(payload)
         if operation.gate is opaque.WHOLE:
             return lambda *args: self._whole(payload, args)
-        return self._fetch(operation.gate)
+        kernel = self._fetch(operation.gate)
+        return kernel if payload is None else partial(kernel, payload)
 
     def iterate(self, args: Sequence[Any], length: int) -> list[Any]:
         """Return the carries after `length` steps; the other operands stay."""
