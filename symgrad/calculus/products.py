@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sympy import Matrix
+from sympy import Matrix, SparseMatrix
 
 from symgrad.calculus import closed as forms
 from symgrad.calculus import growth
 from symgrad.calculus import wrt as structure
+from symgrad.calculus.entries import sparse_hessian, sparse_jacobian
 from symgrad.calculus.question import scalar
+from symgrad.calculus.sparsity import Pattern
 from symgrad.dag.digraph import Graph, graph
 from symgrad.errors import ShapeError
 from symgrad.expr.kinks import check_policy
 from symgrad.expr.numbers import as_expr
 
 
-def jacobian(F: Any, wrt: Any = None, *, simplify: str = "light", kinks: str = "min_norm") -> Any:
+def jacobian(
+    F: Any,
+    wrt: Any = None,
+    *,
+    sparse: bool = False,
+    simplify: str = "light",
+    kinks: str = "min_norm",
+) -> Any:
     """Return the matrix of partials of several outputs.
 
     Parameters
@@ -26,12 +35,14 @@ def jacobian(F: Any, wrt: Any = None, *, simplify: str = "light", kinks: str = "
         m outputs.
     wrt : list or tuple of variables, optional
         n variables. Default: every variable, in order of first appearance.
+    sparse : bool
+        Whether only the entries that can differ from 0 are derived, and a `SparseMatrix` is made.
     simplify, kinks
         As for `grad`.
 
     Returns
     -------
-    Matrix
+    Matrix or SparseMatrix
         Shape (m, n); row i holds the partials of output i.
 
     Examples
@@ -44,12 +55,22 @@ def jacobian(F: Any, wrt: Any = None, *, simplify: str = "light", kinks: str = "
     check_policy(kinks)
     source = graph(F)
     wanted = list(structure.leaves(structure.expand(source, wrt)))
+    if sparse:
+        pattern, found = sparse_jacobian(source, structure.nodes_of(source, wanted), kinks)
+        return SparseMatrix(*pattern.shape, _entries(pattern, found, simplify))
     grown = growth.jacobian_graph(source, structure.nodes_of(source, wanted), kinks)
     entries = forms.closed(grown.nodes, grown.outputs, simplify=simplify)
     return Matrix(len(source.outputs), len(wanted), entries)
 
 
-def hessian(f: Any, wrt: Any = None, *, simplify: str = "light", kinks: str = "min_norm") -> Any:
+def hessian(
+    f: Any,
+    wrt: Any = None,
+    *,
+    sparse: bool = False,
+    simplify: str = "light",
+    kinks: str = "min_norm",
+) -> Any:
     """Return the matrix of second partials of a scalar.
 
     Parameters
@@ -58,12 +79,14 @@ def hessian(f: Any, wrt: Any = None, *, simplify: str = "light", kinks: str = "m
         One scalar.
     wrt : list or tuple of variables, optional
         n variables. Default: every variable, in order of first appearance.
+    sparse : bool
+        Whether only the entries that can differ from 0 are derived, and a `SparseMatrix` is made.
     simplify, kinks
         As for `grad`.
 
     Returns
     -------
-    Matrix
+    Matrix or SparseMatrix
         Shape (n, n), symmetric.
 
     Examples
@@ -72,9 +95,16 @@ def hessian(f: Any, wrt: Any = None, *, simplify: str = "light", kinks: str = "m
     Matrix([
     [2*y, 2*x],
     [2*x,   0]])
+    >>> hessian("x**2*y", sparse=True).todok()
+    {(0, 0): 2*y, (0, 1): 2*x, (1, 0): 2*x}
     """
     source = scalar(f, kinks)
     wanted = list(structure.leaves(structure.expand(source, wrt)))
+    if sparse:
+        upper, found = sparse_hessian(source, structure.nodes_of(source, wanted), kinks)
+        half = _entries(upper, found, simplify)
+        mirrored = {(j, i): entry for (i, j), entry in half.items()}
+        return SparseMatrix(*upper.shape, half | mirrored)
     grown = growth.hessian_graph(source, structure.nodes_of(source, wanted), kinks)
     entries = forms.closed(grown.nodes, grown.outputs, simplify=simplify)
     return Matrix(len(wanted), len(wanted), entries)
@@ -208,6 +238,13 @@ def _seeds(
         if node is not None:
             seeds[node] = growing.add(seeds[node], weight) if node in seeds else weight
     return seeds
+
+
+def _entries(pattern: Pattern, found: Graph, simplify: str) -> dict[tuple[int, int], Any]:
+    """Return the closed form of each place; the size guard is for one entry, not for all."""
+    limit = forms.LIMIT + 4 * len(found)
+    written = forms.closed(found.nodes, found.outputs, simplify=simplify, limit=limit)
+    return dict(zip(pattern.places(), written, strict=True))
 
 
 def _formula(value: Any) -> Any:
