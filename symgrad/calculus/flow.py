@@ -12,9 +12,10 @@ from typing import Any
 
 from sympy import S
 
-from symgrad.dag.nodes import ADD, NEG, SUB
+from symgrad.dag.nodes import ADD, NEG, SUB, Nodes
 from symgrad.dag.template import Algebra, T
-from symgrad.rules import routing
+from symgrad.rules import einsums, routing
+from symgrad.rules.tensor_site import TensorSite
 
 Flow = tuple[int, T, Any]
 
@@ -29,12 +30,12 @@ def merge(algebra: Algebra[T], flows: Sequence[Flow[T]]) -> Flow[T]:
     mask = flows[0][2]
     if all(f[2] is mask or (type(mask) is int and f[2] == mask) for f in flows):
         return *_total(algebra, flows), mask
-    return *_total(algebra, [_unmasked(algebra, f) for f in flows]), None
+    return *_total(algebra, [unmasked(algebra, f) for f in flows]), None
 
 
 def settle(algebra: Algebra[T], flow: Flow[T]) -> T:
     """Return a flow as a plain value."""
-    sign, value, _ = _unmasked(algebra, flow)
+    sign, value, _ = unmasked(algebra, flow)
     return value if sign > 0 else algebra.apply(NEG, (value,))
 
 
@@ -43,11 +44,34 @@ def guard(algebra: Algebra[T], mask: Any, condition: T) -> T:
     return condition if mask is None else algebra.apply(AND, (mask, condition))
 
 
-def _unmasked(algebra: Algebra[T], flow: Flow[T]) -> Flow[T]:
+def unmasked(algebra: Algebra[T], flow: Flow[T]) -> Flow[T]:
+    """Return a flow with its mask applied."""
     sign, value, mask = flow
     if mask is None:
         return flow
     return sign, algebra.apply(routing.WHERE, (mask, value, algebra.number(S.Zero))), None
+
+
+def gathered(algebra: Algebra[T], flow: Flow[T], shape: Sequence[Any]) -> Flow[T]:
+    """Return the sum over all entries of a flow: the one place where broadcasting is undone."""
+    sign, value, _ = unmasked(algebra, flow)
+    return sign, einsums.total(algebra, value, len(shape)), None
+
+
+def tensor_site(
+    nodes: Nodes, node: int, primal: Sequence[T], algebra: Algebra[T], kinks: str
+) -> TensorSite:
+    """Return where the rule of a tensor gate is applied."""
+    args, shapes = nodes.args[node], nodes.shapes
+    return TensorSite(
+        algebra,
+        nodes.payloads[node],
+        [primal[a] for a in args],
+        [shapes.get(a, ()) for a in args],
+        primal[node],
+        shapes.get(node, ()),
+        kinks,
+    )
 
 
 def _total(algebra: Algebra[T], flows: Sequence[Flow[T]]) -> tuple[int, T]:

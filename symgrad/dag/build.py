@@ -15,7 +15,9 @@ import sympy
 from sympy import Basic, Expr, Function, Integer, Rational, S
 from sympy.core.function import AppliedUndef
 from sympy.functions.elementary.piecewise import ExprCondPair
+from sympy.matrices.expressions.matexpr import MatrixElement
 
+from symgrad.dag import matrices
 from symgrad.dag.nodes import ADD, CONSTANT, DIV, MUL, NEG, POW, SQRT, SUB, Grower, Nodes
 from symgrad.dag.regions import Region
 from symgrad.errors import UnsupportedError
@@ -30,11 +32,7 @@ EXP = next(row for row in elementary.ROWS if row.name == "exp")
 
 AND, OR, NOT, _ = routing.CONNECTIVES
 WHOLES = (sympy.Sum, sympy.Product, sympy.Integral, sympy.Derivative, sympy.Subs)
-REFUSED = (
-    sympy.MatrixExpr,
-    sympy.MatrixBase,
-    sympy.NDimArray,
-)
+REFUSED = (sympy.MatrixBase, sympy.NDimArray)
 
 
 class Builder:
@@ -95,7 +93,7 @@ def parts(expr: Basic) -> Sequence[Basic]:
     if known is not None:
         found: Sequence[Basic] = known(expr)
         return found
-    if isinstance(expr, sympy.Indexed) or not expr.args:
+    if isinstance(expr, (sympy.Indexed, sympy.MatrixSymbol)) or not expr.args:
         return ()
     if isinstance(expr, WHOLES):
         return _free_symbols(expr)
@@ -295,7 +293,16 @@ def combine_other(builder: Builder, expr: Basic) -> int:
     if isinstance(expr, sympy.Indexed) or (not expr.args and not isinstance(expr, Function)):
         return combine_leaf(builder, expr)
     if isinstance(expr, REFUSED):
-        raise UnsupportedError(f"`{sympy.sstr(expr)[:80]}` is a matrix or array, not a scalar")
+        raise UnsupportedError(
+            f"`{sympy.sstr(expr)[:80]}` is a matrix of entries; put a `sg.matrix` symbol in its "
+            "place and give the entries as its value"
+        )
+    if isinstance(expr, sympy.MatrixSymbol):
+        return matrices.combine_symbol(builder, expr)
+    if isinstance(expr, MatrixElement):
+        return matrices.combine_element(builder, expr)
+    if isinstance(expr, sympy.MatrixExpr):
+        raise UnsupportedError(f"`{type(expr).__name__}` is no matrix operation symgrad knows")
     if isinstance(expr, AppliedUndef):
         payload = opaque.Unknown(expr.func, (0,) * len(expr.args))
         return builder.nodes.add(opaque.UNKNOWN, builder.values(expr.args), payload)
@@ -307,7 +314,14 @@ def combine_other(builder: Builder, expr: Basic) -> int:
             f"`{sympy.sstr(expr)[:80]}` ({type(expr).__name__}) has no gate; "
             "register one with `sg.gate`, or rewrite the expression"
         )
-    return builder.nodes.add(gate, builder.values(expr.args))
+    operands = builder.values(expr.args)
+    wide = [a for a, n in zip(expr.args, operands, strict=True) if n in builder.nodes.shapes]
+    if wide:
+        raise UnsupportedError(
+            f"`{sympy.sstr(expr)[:80]}` gives a matrix to a function of numbers; entry by entry "
+            f"it is `{sympy.sstr(wide[0])[:40]}.applyfunc({type(expr).__name__})`"
+        )
+    return builder.nodes.add(gate, operands)
 
 
 def _combine_whole(builder: Builder, expr: Expr) -> int:
@@ -357,6 +371,7 @@ PARTS: dict[type, Callable[[Any], Sequence[Basic]]] = {
     sympy.Symbol: lambda e: (),
     sympy.Dummy: lambda e: (),
     Integer: lambda e: (),
+    **matrices.MATRIX_PARTS,
 }
 COMBINE: dict[type, Callable[[Builder, Any], int]] = {
     sympy.Add: combine_add,
@@ -374,4 +389,5 @@ COMBINE: dict[type, Callable[[Builder, Any], int]] = {
     sympy.Symbol: combine_leaf,
     sympy.Dummy: combine_leaf,
     Integer: combine_leaf,
+    **matrices.MATRIX_COMBINE,
 }

@@ -13,6 +13,7 @@ from typing import Any
 
 from sympy import Expr, Integer, Rational, S, nan
 
+from symgrad.errors import ShapeError
 from symgrad.rules import arithmetic as rows
 from symgrad.rules.row import Gate
 
@@ -48,6 +49,8 @@ class Nodes:
         What a node carries beside its operands: a number, a symbol, a region.
     constant : bytearray
         1 where a node depends on no variable.
+    shapes : dict of int to tuple
+        The shape of each node that is no scalar; sizes are integers or SymPy expressions.
 
     Examples
     --------
@@ -58,13 +61,14 @@ class Nodes:
     True
     """
 
-    __slots__ = ("_index", "args", "constant", "gates", "payloads")
+    __slots__ = ("_index", "args", "constant", "gates", "payloads", "shapes")
 
     def __init__(self) -> None:
         self.gates: list[Gate] = []
         self.args: list[tuple[int, ...]] = []
         self.payloads: list[Any] = []
         self.constant = bytearray()
+        self.shapes: dict[int, tuple[Any, ...]] = {}
         self._index: Index | None = {}
 
     def __len__(self) -> int:
@@ -75,6 +79,7 @@ class Nodes:
         copy = Nodes()
         copy.gates, copy.args = self.gates[:], self.args[:]
         copy.payloads, copy.constant = self.payloads[:], self.constant[:]
+        copy.shapes = self.shapes.copy()
         if self._index is None:
             copy._index = None
         else:
@@ -101,6 +106,7 @@ class Nodes:
         copy.payloads = list(compress(self.payloads, mask))
         copy.constant = bytearray(compress(self.constant, mask))
         copy.args = [tuple([moved[a] for a in args]) for args in compress(self.args, mask)]
+        copy.shapes = {moved[n]: shape for n, shape in self.shapes.items() if mask[n]}
         copy._index = None
         return copy, moved
 
@@ -123,6 +129,8 @@ class Nodes:
         self.gates.append(gate)
         self.args.append(args)
         self.payloads.append(payload)
+        if gate.shape is not None or self.shapes:
+            self._shape(node)
         flags = self.constant
         for operand in args:
             if not flags[operand]:
@@ -131,13 +139,36 @@ class Nodes:
         flags.append(gate is not VARIABLE)
         return node
 
+    def _shape(self, node: int) -> None:
+        """Note the shape of a new node; a gate of scalars takes tensors of one shape, and scalars.
+
+        Raises
+        ------
+        ShapeError
+            If tensors of different shapes meet entry by entry.
+        """
+        gate = self.gates[node]
+        shapes = [self.shapes.get(a, ()) for a in self.args[node]]
+        if gate.shape is not None:
+            shape = gate.shape(self.payloads[node], shapes)
+        else:
+            shape = next((s for s in shapes if s), ())
+            if any(s and s != shape for s in shapes):
+                listed = " and ".join(str(s) for s in shapes)
+                raise ShapeError(f"`{gate.name}` acts entry by entry, but its shapes are {listed}")
+        if shape:
+            self.shapes[node] = shape
+
     def number(self, value: Any) -> int:
         """Return the leaf of a SymPy number (or truth value)."""
         return self.add(CONSTANT, (), value)
 
-    def variable(self, symbol: Expr) -> int:
-        """Return the leaf of a symbol."""
-        return self.add(VARIABLE, (), symbol)
+    def variable(self, symbol: Expr, shape: tuple[Any, ...] = ()) -> int:
+        """Return the leaf of a symbol of some shape."""
+        node = self.add(VARIABLE, (), symbol)
+        if shape:
+            self.shapes[node] = shape
+        return node
 
     def is_number(self, node: int) -> bool:
         """Return whether `node` is a constant leaf."""

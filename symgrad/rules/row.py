@@ -98,6 +98,11 @@ class Gate:
         What an unnamed intermediate of this gate is called in a let-form.
     kernels : mapping
         Numeric functions of a user's own gate, by backend name.
+    shape : callable or None
+        For gates of tensors: `(payload, shapes of operands) -> shape`; None for gates of scalars,
+        which act entry by entry.
+    pull, push : callable or None
+        For gates of tensors: `(tensor site, operand index, cotangent or tangent) -> value`.
     reason : str
         Why the partial is not left to SymPy.
     source : str
@@ -118,6 +123,9 @@ class Gate:
     kinked: bool = False
     letter: str = "v"
     kernels: Mapping[str, Callable[..., Any]] = field(default_factory=lambda: MappingProxyType({}))
+    shape: Callable[..., tuple[Any, ...]] | None = None
+    pull: Callable[..., Any] | None = None
+    push: Callable[..., Any] | None = None
     reason: str = ""
     source: str = ""
 

@@ -21,10 +21,12 @@ from symgrad.rules import (
     discontinuous,
     elementary,
     gammas,
+    linalg,
     opaque,
     polynomials,
     routing,
     special,
+    tensors,
 )
 from symgrad.rules.row import Gate
 
@@ -98,6 +100,8 @@ GATES = GateTable(
         *bessel.ROWS,
         *polynomials.ROWS,
         *opaque.ROWS,
+        *tensors.ROWS,
+        *linalg.ROWS,
     )
 )
 provide("rules.named")(GATES.named)
