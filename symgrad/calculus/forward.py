@@ -7,10 +7,10 @@ from typing import Any
 
 from sympy import S
 
-from symgrad.calculus.flow import NOT, Flow, guard, merge, settle
+from symgrad.calculus.flow import NOT, Flow, guard, merge, settle, tensor_site, unmasked
 from symgrad.dag.nodes import Nodes
 from symgrad.dag.template import TEMPLATES, Algebra, T
-from symgrad.rules import routing
+from symgrad.rules import einsums, routing
 from symgrad.rules.row import Gate
 
 
@@ -48,7 +48,8 @@ def forward(
         args = nodes.args[node]
         if not any(a in dots for a in args):
             continue
-        push = PUSHFORWARDS.get(nodes.gates[node], push_local)
+        gate = nodes.gates[node]
+        push = PUSHFORWARDS.get(gate, push_local) if gate.push is None else push_tensor
         flows = push(nodes, node, primal, dots, algebra, kinks)
         if node in tangents:
             flows.append(dots[node])
@@ -74,7 +75,7 @@ def push_local(
         if operand in dots:
             template = TEMPLATES.of(nodes, node, index, kinks)
             if template is not None:
-                sign, value, mask = dots[operand]
+                sign, value, mask = _spread(nodes, node, operand, dots[operand], algebra)
                 passed = template(algebra, operands, primal[node], value)
                 flows.append((sign * template.sign, passed, mask))
     return flows
@@ -92,17 +93,49 @@ def push_where(
     condition, *branches = nodes.args[node]
     holds = primal[condition]
     moving = [b for b in branches if b in dots]
+    wide = {b: _spread(nodes, node, b, dots[b], algebra) for b in moving}
     if len(moving) == 2:
-        sides = tuple(settle(algebra, dots[b]) for b in branches)
+        sides = tuple(settle(algebra, wide[b]) for b in branches)
         return [(1, algebra.apply(routing.WHERE, (holds, *sides)), None)]
     if not moving:
         return []
-    sign, value, mask = dots[moving[0]]
+    sign, value, mask = wide[moving[0]]
     if nodes.payloads[branches[1]] is S.NaN:  # no default: undefined elsewhere
         held = (holds, value, primal[branches[1]])
         return [(sign, algebra.apply(routing.WHERE, held), mask)]
     chosen = holds if moving[0] == branches[0] else algebra.apply(NOT, (holds,))
     return [(sign, value, guard(algebra, mask, chosen))]
+
+
+def push_tensor(
+    nodes: Nodes,
+    node: int,
+    primal: Sequence[T],
+    dots: Mapping[int, Flow[T]],
+    algebra: Algebra[T],
+    kinks: str,
+) -> list[Flow[T]]:
+    """Apply the pushforward of a tensor gate."""
+    site, gate = tensor_site(nodes, node, primal, algebra, kinks), nodes.gates[node]
+    flows: list[Flow[T]] = []
+    for index, operand in enumerate(nodes.args[node]):
+        if operand in dots and gate.push is not None:
+            sign, value, _ = unmasked(algebra, dots[operand])
+            passed = gate.push(site, index, value)
+            if passed is not None:
+                flows.append((sign, passed, None))
+    return flows
+
+
+def _spread(
+    nodes: Nodes, node: int, operand: int, flow: Flow[T], algebra: Algebra[T]
+) -> Flow[T]:
+    """Return the tangent of a scalar repeated over the entries that it meets."""
+    shapes = nodes.shapes
+    if node not in shapes or operand in shapes:
+        return flow
+    sign, value, _ = unmasked(algebra, flow)
+    return sign, einsums.broadcast(algebra, value, shapes[node]), None
 
 
 PUSHFORWARDS: dict[Gate, Callable[..., list[Flow[Any]]]] = {routing.WHERE: push_where}

@@ -15,6 +15,7 @@ from symgrad.calculus.realness import refuse_complex
 from symgrad.calculus.reverse import reverse
 from symgrad.dag.digraph import Graph, compact
 from symgrad.dag.nodes import ADD, Grower, Nodes, dependents
+from symgrad.rules import einsums
 
 Wanted = Sequence[int | None]
 
@@ -42,9 +43,11 @@ class Growth:
         self.grower = Grower(self.nodes)
         self.kinks = kinks
 
-    def zero(self) -> int:
-        """Return the node of 0: the derivative *is* zero."""
-        return self.nodes.number(S.Zero)
+    def zero(self, like: int | None = None) -> int:
+        """Return the node of 0, in the shape of a node: the derivative *is* zero."""
+        zero = self.nodes.number(S.Zero)
+        shape = () if like is None else self.nodes.shapes.get(like, ())
+        return einsums.broadcast(self.grower, zero, shape) if shape else zero
 
     def pull(self, seeds: dict[int, int], wrt: Wanted) -> list[int]:
         """Return the cotangent nodes of `wrt`."""
@@ -68,7 +71,7 @@ class Growth:
     def or_zero(self, found: dict[int, int], node: int | None) -> int:
         """Return what was found for a node; 0 where nothing was."""
         if node is None or node not in found:
-            return self.zero()
+            return self.zero(node)
         return found[node]
 
     def add(self, a: int, b: int) -> int:

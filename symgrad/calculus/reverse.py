@@ -11,7 +11,16 @@ from typing import Any
 
 from sympy import S
 
-from symgrad.calculus.flow import NOT, Flow, guard, merge, settle
+from symgrad.calculus.flow import (
+    NOT,
+    Flow,
+    gathered,
+    guard,
+    merge,
+    settle,
+    tensor_site,
+    unmasked,
+)
 from symgrad.dag.nodes import Nodes, dependents
 from symgrad.dag.template import TEMPLATES, Algebra, T
 from symgrad.rules import routing
@@ -77,8 +86,11 @@ def sweep(
         bar = merge(algebra, flows[::-1])
         if node in wanted:
             bars[node] = settle(algebra, bar)
-        pull = PULLBACKS.get(nodes.gates[node], pull_local)
+        gate, shapes = nodes.gates[node], nodes.shapes
+        pull = PULLBACKS.get(gate, pull_local) if gate.pull is None else pull_tensor
         for operand, flow in pull(nodes, node, primal, bar, active, algebra, kinks):
+            if node in shapes and gate.shape is None and operand not in shapes:
+                flow = gathered(algebra, flow, shapes[node])  # a scalar met every entry
             arriving.setdefault(operand, []).append(flow)
     return bars
 
@@ -124,6 +136,25 @@ def pull_where(
     if active[other]:
         fails = algebra.apply(NOT, (holds,))
         yield other, (sign, value, guard(algebra, mask, fails))
+
+
+def pull_tensor(
+    nodes: Nodes,
+    node: int,
+    primal: Sequence[T],
+    bar: Flow[T],
+    active: bytearray,
+    algebra: Algebra[T],
+    kinks: str,
+) -> Pulled[T]:
+    """Apply the pullback of a tensor gate."""
+    sign, value, _ = unmasked(algebra, bar)
+    site, gate = tensor_site(nodes, node, primal, algebra, kinks), nodes.gates[node]
+    for index, operand in enumerate(nodes.args[node]):
+        if active[operand] and gate.pull is not None:
+            passed = gate.pull(site, index, value)
+            if passed is not None:
+                yield operand, (sign, passed, None)
 
 
 def consumers(nodes: Nodes, wanted: set[int]) -> dict[int, list[tuple[int, int]]]:
