@@ -7,7 +7,7 @@ beforehand which gates it cannot spell. `Machine` runs a program with the kernel
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
@@ -82,12 +82,16 @@ class Executable(ABC):
         """Return whether a value is an array of the backend's own kind, to be answered in kind."""
         return False
 
+    def converted(self, value: Any) -> Any:
+        """Return a value as an array of the backend's own kind."""
+        raise NotImplementedError
+
     def native(self, values: Sequence[Any]) -> list[Any]:
         """Return the outputs at arrays of the backend's own kind, in kind."""
         raise NotImplementedError
 
-    def stacked(self, values: Sequence[Any], shape: tuple[int, ...]) -> Any:
-        """Return arrays of the backend's own kind as one, of shape (..., *shape)."""
+    def stacked(self, values: Sequence[Any], core: tuple[int, ...]) -> Any:
+        """Return arrays of the backend's own kind as one, of shape (..., *core)."""
         raise NotImplementedError
 
 
@@ -115,39 +119,6 @@ class Backend:
     missing: Callable[[Program], list[str]]
     absent: Callable[[], str] = str
     dtypes: tuple[str, ...] = ("float64", "float32")
-
-
-def programs(program: Program) -> Iterator[Program]:
-    """Yield a program and all programs inside it, each once."""
-    seen: set[int] = set()
-    stack = [program]
-    while stack:
-        found = stack.pop()
-        if id(found) not in seen:
-            seen.add(id(found))
-            yield found
-            stack += [op.payload.body for op in found.operations if isinstance(op.payload, Loop)]
-
-
-def unspelled(program: Program, spelled: Container[str], backend: str) -> list[str]:
-    """Return the names of gates that a table does not spell, in order, each once."""
-    found: dict[str, None] = {}
-    for part in programs(program):
-        for operation in part.operations:
-            gate = operation.gate
-            structural = gate is ITEM or isinstance(operation.payload, Loop)
-            if not (structural or gate.name in spelled or backend in gate.kernels):
-                found[title(operation)] = None
-    return list(found)
-
-
-def title(operation: Operation) -> str:
-    """Return what a person calls a gate: `Sum` or `f`, rather than that it is opaque."""
-    if operation.gate is opaque.WHOLE:
-        return type(operation.payload.expr).__name__
-    if operation.gate is opaque.UNKNOWN:
-        return "an undefined function"
-    return operation.gate.name
 
 
 class Machine:
@@ -178,7 +149,7 @@ class Machine:
         self.program = program
         self._fetch, self._whole, self._inner = fetch, whole, inner
         self._constants = [number(c) for c in program.constants]
-        self._steps = [(self._kernel(op), op.args, op.dead) for op in program.operations]
+        self.steps = [(self._kernel(op), op.args, op.dead) for op in program.operations]
 
     def _kernel(self, operation: Operation) -> Callable[..., Any]:
         payload = operation.payload
@@ -203,7 +174,7 @@ class Machine:
         """Return the outputs at the given inputs."""
         slots: list[Any] = [*values, *self._constants]
         append = slots.append
-        for kernel, args, dead in self._steps:
+        for kernel, args, dead in self.steps:
             append(kernel(*[slots[a] for a in args]))
             for slot in dead:
                 slots[slot] = None

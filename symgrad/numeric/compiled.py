@@ -1,31 +1,57 @@
-"""Compiling a formula and its gradient into one callable."""
+"""Compiling a formula and its derivatives into one callable."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import numpy as np
-from sympy import Indexed
 
-from symgrad.calculus import growth
 from symgrad.calculus import wrt as structure
-from symgrad.calculus.question import scalar
-from symgrad.dag.digraph import Graph, compact
-from symgrad.errors import BackendError, ShapeError, UnknownNameError, UnsupportedError
+from symgrad.dag.digraph import Graph, graph
+from symgrad.errors import BackendError, ShapeError, UnsupportedError
+from symgrad.expr.kinks import check_policy
 from symgrad.expr.symbols import label
 from symgrad.numeric.analytic import require_analytic
-from symgrad.numeric.arithmetic import Floats
+from symgrad.numeric.backend import Executable
+from symgrad.numeric.backends import BACKENDS, choose
 from symgrad.numeric.execution import COMPLEX_ADVICE
+from symgrad.numeric.layout import (
+    Asked,
+    Core,
+    Part,
+    Results,
+    arguments,
+    counts,
+    filled,
+    flat,
+    gather,
+    matrix,
+    plain,
+    spread,
+    stacked,
+    views,
+)
 from symgrad.numeric.numbers import as_value, broadcast
+from symgrad.numeric.parts import derive, named_parts
 from symgrad.numeric.program import Program, lower
 
-BACKENDS = ("auto", "numpy")
-PARTS = ("value", "grad")
+DTYPES = ("float64", "float32")
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A formula, the program of what is asked of it, and the seconds that this took."""
+
+    formula: Graph
+    program: Program
+    seconds: float
 
 
 class Compiled:
-    """A formula with its gradient, ready to be called with numbers.
+    """A formula with its derivatives, ready to be called with numbers.
 
     Attributes
     ----------
@@ -33,103 +59,162 @@ class Compiled:
         The operations.
     backend : str
         Which backend runs them, and why it was chosen where that was left open.
+    dtype : {"float64", "float32"}
+        Of the results.
     stats : dict
-        Numbers of operations, constants, inputs and outputs.
+        Numbers of operations, constants, inputs, outputs and temporaries, bytes of temporaries a
+        point, `derive_seconds` for the derivatives and `seconds` for building the program.
     source : str
-        The program as text; slots are numbered, no user's name is in it.
+        What runs, as text; slots are numbered, no user's name is in it.
     """
 
     def __init__(
         self,
-        formula: Graph,
-        program: Program,
-        groups: list[int | None],
-        returns: Any,
-        wanted: Any,
+        lowered: Lowered,
+        cores: Sequence[Core],
+        results: Results,
         backend: str,
+        options: dict[str, Any],
     ) -> None:
-        self._formula = formula
-        self.program = program
-        self.backend = backend
-        self._groups = groups
-        self._returns = returns
-        self._wanted = wanted
-        self._machines: dict[bool, Any] = {}
+        row, self.backend = choose(backend, lowered.program, options["dtype"])
+        self.program = lowered.program
+        self.dtype: str = options["dtype"]
+        self._formula = lowered.formula
+        self._cores = list(cores)
+        self._results = results
+        self._row = row.name
+        self._options = options
+        self._chosen = backend == "auto"
+        self._seconds = lowered.seconds
+        self._complex: Executable | None = None
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Build what cannot be pickled."""
+        self._executable = BACKENDS[self._row].build(self.program, **self._options)
+        self._shortcut = self._executable.packed(counts(self._cores), counts(self._results.cores))
 
     @property
-    def stats(self) -> dict[str, int]:
-        """Numbers of operations, constants, inputs and outputs."""
-        return dict(self.program.stats)
+    def stats(self) -> dict[str, Any]:
+        """Counts of operations and slots, bytes a point, and seconds of compilation."""
+        return {**self._executable.stats, "derive_seconds": self._seconds}
 
     @property
     def source(self) -> str:
         """The program as text."""
-        return str(self.program)
+        return self._executable.source
 
     def __repr__(self) -> str:
         inputs = ", ".join(map(label, self.program.inputs[:8]))
-        return f"<compiled ({inputs}) -> {self._returns}, backend {self.backend}>"
+        return f"<compiled ({inputs}), {len(self.program.outputs)} outputs, {self.backend}>"
 
-    def __call__(self, *values: Any) -> Any:
-        """Return value and gradient at numbers or arrays that broadcast, in the order of `args`."""
-        inputs = self._unpacked(values)
+    def __call__(self, *values: Any, out: Any = None) -> Any:
+        """Return what was asked for at numbers or arrays that broadcast, in the order of `args`.
+
+        Parameters
+        ----------
+        values : number or array, one an argument
+            Behind the arguments stand tangents (`jvp`, `hvp`), one each in their shapes, and
+            cotangents (`vjp`), one number, or one array of shape (..., m) for m outputs.
+        out : structure of ndarray, optional
+            Where results go, in the structure, shapes and dtype of the results.
+
+        Raises
+        ------
+        ShapeError
+            If values are too many or too few, do not broadcast, or `out` does not fit.
+        """
+        if self._shortcut is not None and out is None:
+            found = self._shortcut(*values)
+            if found is not None:
+                return self._results.arrange(self._shaped(found))
+        if any(map(self._executable.is_native, values)):
+            return self._native(values, out)
+        given = [as_value(v, f"argument {place + 1}") for place, v in enumerate(values)]
+        inputs = spread(given, self._cores)
         shape = broadcast(inputs, self.program.inputs)
-        complex_values = any(np.iscomplexobj(v) for v in inputs)
-        if complex_values:
-            require_analytic(self._formula, "a complex point", COMPLEX_ADVICE)
-        with np.errstate(all="ignore"):
-            found = self._machine(complex_values)(inputs)
-        outputs = iter(_owned(found, inputs, shape))
-        parts = [
-            next(outputs) if part == "value" else _packed(self._wanted, outputs)
-            for part in ([self._returns] if isinstance(self._returns, str) else self._returns)
+        run = self._executable
+        if any(np.iscomplexobj(v) for v in given):
+            run = self._complex_points()
+        elif self.dtype != "float64":
+            inputs = [np.asarray(v, dtype=self.dtype) for v in inputs]
+        if out is not None:
+            return self._written(run, inputs, shape, out)
+        if shape == ():
+            groups = gather(iter(run(inputs)), self._results.cores, stacked)
+        else:
+            groups = self._batch(run, inputs, shape)
+        return self._results.arrange(groups)
+
+    def _shaped(self, found: list[Any]) -> list[Any]:
+        """Give the groups of a shortcut, packed in one axis, the shapes of matrices."""
+        return [
+            array.reshape(array.shape[:-1] + core) if len(core) > 1 else array
+            for array, core in zip(found, self._results.cores, strict=True)
         ]
-        return parts[0] if isinstance(self._returns, str) else tuple(parts)
+
+    def _batch(self, run: Executable, inputs: list[Any], shape: tuple[int, ...]) -> list[Any]:
+        groups = [np.empty(shape + core, run.dtype) for core in self._results.cores]
+        run(inputs, self._slots(groups))
+        return groups
+
+    def _slots(self, groups: Sequence[Any]) -> list[Any]:
+        """Return one view a slot of the arrays of results."""
+        pairs = zip(groups, self._results.cores, strict=True)
+        return [view for array, core in pairs for view in views(array, core)]
+
+    def _written(self, run: Executable, inputs: list[Any], shape: tuple[int, ...], out: Any) -> Any:
+        """Write results where the caller wants them."""
+        groups = list(structure.leaves(out))
+        expected = [shape + core for core in self._results.cores]
+        if [np.shape(g) for g in groups] != expected or not all(
+            _takes(g, run.dtype) for g in groups
+        ):
+            kinds = [f"{getattr(g, 'dtype', type(g).__name__)} {np.shape(g)}" for g in groups]
+            raise ShapeError(
+                f"`out` takes arrays of {run.dtype} that can be written to, of the shapes "
+                f"{', '.join(map(str, expected))}; found {', '.join(kinds)}"
+            )
+        blocks = [*groups, *inputs]
+        if any(np.may_share_memory(g, b) for g in groups for b in blocks if b is not g):
+            for group, made in zip(groups, self._batch(run, inputs, shape), strict=True):
+                group[...] = made
+        else:
+            run(inputs, self._slots(groups))
+        return out
+
+    def _native(self, values: Sequence[Any], out: Any) -> Any:
+        """Answer arrays of the backend's own kind in kind, traced or not."""
+        if out is not None:
+            raise UnsupportedError(
+                f"`out` takes NumPy arrays; {self._row} makes its results itself"
+            )
+        run = self._executable
+        found = run.native(spread([run.converted(v) for v in values], self._cores))
+        return self._results.arrange(gather(iter(found), self._results.cores, run.stacked))
+
+    def _complex_points(self) -> Executable:
+        require_analytic(self._formula, "a complex point", COMPLEX_ADVICE)
+        if self._row != "numpy" and not self._chosen:
+            raise BackendError(
+                f"the backend `{self._row}` computes real numbers, but an argument is complex; "
+                "use backend='numpy'"
+            )
+        if self._complex is None:
+            self._complex = BACKENDS["numpy"].build(self.program, dtype="complex128")
+        return self._complex
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_machines": {}}
+        dropped = {"_executable": None, "_shortcut": None, "_complex": None}
+        return {**self.__dict__, **dropped}
 
-    def _machine(self, complex_values: bool) -> Any:
-        made = self._machines.get(complex_values)
-        if made is None:
-            made = Floats(complex_values=complex_values).machine(self.program)
-            self._machines[complex_values] = made
-        return made
-
-    def _unpacked(self, values: Sequence[Any]) -> list[Any]:
-        """Spread packed arrays, of shape (..., k), over their k variables."""
-        if len(values) != len(self._groups):
-            raise ShapeError(f"the function takes {len(self._groups)} arguments, not {len(values)}")
-        inputs: list[Any] = []
-        for place, (value, size) in enumerate(zip(values, self._groups, strict=True)):
-            found = as_value(value, f"argument {place + 1}")
-            if size is None:
-                inputs.append(found)
-            elif np.ndim(found) == 0 or found.shape[-1] != size:
-                raise ShapeError(
-                    f"argument {place + 1} packs {size} variables in its last axis, "
-                    f"but its shape is {np.shape(found)}"
-                )
-            else:
-                inputs += [found[..., k] for k in range(size)]
-        return inputs
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._prepare()
 
 
-def _owned(found: Sequence[Any], inputs: Sequence[Any], shape: tuple[int, ...]) -> list[Any]:
-    """Give each result memory of its own: a caller may write to it, and to what he gave."""
-    taken, owned = set(map(id, inputs)), []
-    for value in found:
-        own = np.shape(value) == shape and getattr(value, "base", None) is None
-        fresh = value if own and id(value) not in taken else np.broadcast_to(value, shape).copy()
-        taken.add(id(value))
-        owned.append(fresh[()])
-    return owned
-
-
-class Pack(tuple[Any, ...]):
-    """Variables that stand in one array, along its last axis."""
-
-    __slots__ = ()
+def _takes(array: Any, dtype: str) -> bool:
+    return isinstance(array, np.ndarray) and array.dtype == dtype and array.flags.writeable
 
 
 def compile_function(
@@ -140,113 +225,89 @@ def compile_function(
     returns: Any = ("value", "grad"),
     backend: str = "auto",
     kinks: str = "min_norm",
+    dtype: str = "float64",
+    threads: int | None = None,
+    cache: bool = True,
 ) -> Compiled:
-    """Compile a formula and its gradient into one callable for scalars and batches.
+    """Compile a formula and its derivatives into one callable for scalars and batches.
 
     Parameters
     ----------
-    f : str, Expr, Parsed or Graph
-        One scalar formula.
+    f : str, Expr, Parsed, Graph, or list of them
+        One scalar formula; several for "value", "jacobian", "jvp" and "vjp".
     args : sequence of names or symbols, optional
-        The order of the arguments; a list inside is one packed array, shape (..., k), and so is
-        the name of subscripted variables. Default: order of first appearance.
-    wrt, returns : structure of variables, {"value", "grad"} or tuple of them
-        What to differentiate by (default: the structure of `args`); what a call gives.
-    backend : {"auto", "numpy"}
-        Who runs the program.
-    kinks : {"min_norm", "first", "nan"}
-        What the derivative is where it does not exist.
+        Their order (default: first appearance); a list inside is one packed array, shape (..., k),
+        and so is the name of subscripted variables.
+    wrt : structure of n variables, optional
+        What to differentiate by; default: the structure of `args`.
+    returns : {"value", "grad", "jacobian", "hessian", "jvp", "vjp", "hvp"} or tuple of them
+        What a call gives: "grad", "vjp" and "hvp" in the structure of `wrt`, "value" and "jvp" one
+        an output, "jacobian" in shape (..., m, n), "hessian" in (..., n, n).
+    backend : {"auto", "llvm", "numpy", "c", "jax", "torch", "reference"}
+        Who runs the program; arrays of JAX and torch are answered in kind.
+    kinks, dtype : {"min_norm", "first", "nan"}, {"float64", "float32"}
+        What the derivative is where it does not exist; in what to compute.
+    threads, cache : int, optional; bool
+        Threads for large batches, and whether compiled code is kept, where there are such.
 
     Returns
     -------
     Compiled
         `fn(*values)`; every result has the broadcast shape of the values and its own memory.
 
+    Raises
+    ------
+    BackendError
+        If the backend is not there, or cannot spell a gate; the message names it.
+
     Examples
     --------
-    >>> fn = compile_function("x**2*y", ["x", "y"])
-    >>> value, (dx, dy) = fn(3.0, [1.0, 2.0])
+    >>> value, (dx, dy) = compile_function("x**2*y", ["x", "y"])(3.0, [1.0, 2.0])
     >>> value.tolist(), dx.tolist(), dy.tolist()
     ([9.0, 18.0], [6.0, 12.0], [9.0, 9.0])
     """
-    _check_choices(returns, backend, kinks)
-    source = scalar(f, kinks)
-    arguments = _arguments(source, args)
-    wanted = _wanted(source, arguments, wrt)
-    grown = growth.gradient(source, structure.nodes_of(source, _flat(wanted)), kinks)
-    value, *bars = grown.outputs
-    parts = [returns] if isinstance(returns, str) else list(returns)
-    picked = [o for part in parts for o in ([value] if part == "value" else bars)]
-    program = lower(Graph(*compact(grown.nodes, picked)), tuple(_flat(arguments)))
-    groups = [len(a) if isinstance(a, Pack) else None for a in arguments]
-    chosen = "numpy" if backend != "auto" else "numpy (the only backend installed)"
-    return Compiled(source, program, groups, returns, wanted, chosen)
+    options = {"dtype": dtype, "threads": threads, "cache": cache}
+    return Compiled(*_asked(f, args, wrt, returns, kinks, dtype), backend, options)
 
 
-def _check_choices(returns: Any, backend: str, kinks: str) -> None:
-    parts = [returns] if isinstance(returns, str) else list(returns)
-    if not parts or any(p not in PARTS for p in parts):
-        raise UnsupportedError(f"returns={returns!r} is unknown; use any of {', '.join(PARTS)}")
-    if backend not in BACKENDS:
-        raise BackendError(f"there is no backend {backend!r}; use one of {', '.join(BACKENDS)}")
+def _asked(
+    f: Any, args: Sequence[Any] | None, wrt: Any, returns: Any, kinks: str, dtype: str
+) -> tuple[Lowered, list[Core], Results]:
+    """Return the program that answers a question, and how its numbers are arranged."""
+    start = perf_counter()
+    names = named_parts(returns)
+    _check_choices(dtype, kinks)
+    source = graph(f)
+    taken = tuple(arguments(source, args))
+    wanted: Any = taken if wrt is None else Asked(wrt)
+    leaves = flat(wanted)
+    derived = derive(source, names, structure.nodes_of(source, leaves), kinks)
+    program = lower(derived.graph, (*flat(taken), *derived.tangents, *derived.cotangents))
+    listed = isinstance(f, (list, tuple)) or len(source.outputs) != 1
+    forms = _forms(wanted, len(source.outputs), len(leaves), listed=listed)
+    results = Results([forms[n]() for n in names], alone=isinstance(returns, str))
+    cores = [*filled(taken).cores, *(filled(wanted).cores if derived.tangents else ())]
+    if derived.cotangents:
+        cores.append((len(derived.cotangents),) if listed else ())
+    return Lowered(source, program, perf_counter() - start), cores, results
+
+
+def _forms(wanted: Any, m: int, n: int, *, listed: bool) -> dict[str, Callable[[], Part]]:
+    """Return how each part of a function of n variables with m outputs is arranged."""
+    return {
+        "value": lambda: plain(m, listed=listed),
+        "jvp": lambda: plain(m, listed=listed),
+        "grad": lambda: filled(wanted),
+        "vjp": lambda: filled(wanted),
+        "hvp": lambda: filled(wanted),
+        "jacobian": lambda: matrix(m, n),
+        "hessian": lambda: matrix(n, n),
+    }
+
+
+def _check_choices(dtype: str, kinks: str) -> None:
+    if dtype not in DTYPES:
+        raise UnsupportedError(f"dtype={dtype!r:.80} is unknown; use one of {', '.join(DTYPES)}")
+    check_policy(kinks)
     if kinks == "raise":
         raise UnsupportedError("kinks='raise' needs every step; use `run`, or kinks='nan' here")
-
-
-def _arguments(source: Graph, args: Sequence[Any] | None) -> list[Any]:
-    """Return symbols, and packs of symbols, in the order of the call."""
-    if not (args is None or isinstance(args, (list, tuple))):
-        raise UnsupportedError(
-            f"`args` is a list of names or symbols, as in ['x', 'y']; found {type(args).__name__}"
-        )
-    found = list(source.inputs) if args is None else [_argument(source, a) for a in args]
-    flat = list(_flat(found))
-    given = set(flat)
-    missing = [label(s) for s in source.inputs if s not in given]
-    if missing:
-        raise UnknownNameError(
-            f"`args` leaves out `{'`, `'.join(missing[:8])}`; list every variable"
-        )
-    if len(set(flat)) != len(flat):
-        raise UnsupportedError("`args` lists a variable twice; list each once")
-    return found
-
-
-def _argument(source: Graph, arg: Any) -> Any:
-    if isinstance(arg, (list, tuple)):
-        return Pack(source.key(a) for a in arg)
-    elements = [
-        s for s in source.inputs if isinstance(s, Indexed) and str(s.base.label) == str(arg)
-    ]
-    if elements:
-        return Pack(sorted(elements, key=lambda s: tuple(int(i) for i in s.indices)))
-    return source.key(arg)
-
-
-def _flat(items: Any) -> list[Any]:
-    return [leaf for item in items for leaf in (item if isinstance(item, Pack) else [item])]
-
-
-def _wanted(source: Graph, arguments: list[Any], wrt: Any) -> list[Any] | Any:
-    return tuple(arguments) if wrt is None else _Asked(wrt)
-
-
-class _Asked:
-    """A `wrt` that the caller gave: results come back in its structure."""
-
-    def __init__(self, wrt: Any) -> None:
-        self.wrt = wrt
-
-    def __iter__(self) -> Any:
-        return structure.leaves(self.wrt)
-
-
-def _packed(wanted: Any, outputs: Any) -> Any:
-    if isinstance(wanted, _Asked):
-        return structure.fill(wanted.wrt, outputs)
-    return tuple(
-        np.stack([next(outputs) for _ in item], axis=-1)
-        if isinstance(item, Pack)
-        else next(outputs)
-        for item in wanted
-    )

@@ -21,11 +21,15 @@ class Deferred:
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Return the function's value."""
+        return self.found()(*args, **options)
+
+    def found(self) -> Callable[..., Any]:
+        """Return the function itself."""
         if self.function is None:
             from scipy import special
 
             self.function = getattr(special, self.name)
-        return self.function(*args, **options)
+        return self.function
 
 
 class Special:

@@ -85,12 +85,23 @@ class Program:
 
     @cached_property
     def stats(self) -> dict[str, int]:
-        """How many operations, constants, inputs and outputs there are."""
+        """Counts of operations, constants, inputs, outputs, temporaries alive at once, and bytes.
+
+        A temporary is one float64 a point; its bytes are what a backend without blocks of its own
+        would hold for each point of a batch.
+        """
+        alive = most = 0
+        for operation in self.operations:
+            alive += 1
+            most = max(most, alive)
+            alive -= sum(slot >= self.first for slot in operation.dead)
         return {
             "operations": len(self.operations),
             "constants": len(self.constants),
             "inputs": len(self.inputs),
             "outputs": len(self.outputs),
+            "temporaries": most,
+            "bytes": 8 * most,
         }
 
     def __str__(self) -> str:

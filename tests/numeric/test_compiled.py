@@ -278,7 +278,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "no backend 'abacus'",
     ),
     "a part that does not exist": (
-        lambda: sg.compile("x", returns="hessian"),
+        lambda: sg.compile("x", returns="third"),
         UnsupportedError,
         "use any of value, grad",
     ),

@@ -1,0 +1,189 @@
+"""What a compiled function can return: the value and its derivatives, grown in one graph.
+
+Every part shares the nodes of the others. Directions and weights are inputs of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from sympy import Dummy, Expr
+
+from symgrad.calculus.growth import Growth
+from symgrad.dag.digraph import Graph
+from symgrad.errors import ShapeError, UnsupportedError
+
+SCALAR = frozenset(["grad", "hessian", "hvp"])  # parts that one scalar alone has
+TANGENTS = frozenset(["jvp", "hvp"])  # parts that take a direction
+COTANGENTS = frozenset(["vjp"])  # parts that take weights of the outputs
+
+
+class Parts:
+    """The parts of a function, each a list of nodes in one growing graph.
+
+    Parameters
+    ----------
+    source : Graph
+        The function; m outputs.
+    wrt : sequence of (int or None)
+        The nodes of n variables; None for one that the function does not hold.
+    kinks : str
+        The policy where a gate has no derivative.
+    """
+
+    def __init__(self, source: Graph, wrt: Sequence[int | None], kinks: str) -> None:
+        self.source = source
+        self.wrt = list(wrt)
+        self.growing = Growth(source, kinks)
+        self.tangents = [Dummy(f"tangent{k}") for k in range(len(wrt))]
+        self.cotangents = [Dummy(f"cotangent{k}") for k in range(len(source.outputs))]
+
+    @cached_property
+    def value(self) -> list[int]:
+        """The outputs."""
+        return list(self.source.outputs)
+
+    @cached_property
+    def grad(self) -> list[int]:
+        """The partials of the one output, one a variable."""
+        return self.growing.pull({self.value[0]: self.growing.one()}, self.wrt)
+
+    @cached_property
+    def jacobian(self) -> list[int]:
+        """The partials of every output, row by row; the cheaper mode is chosen."""
+        growing, one = self.growing, self.growing.one()
+        if len(self.value) <= len(self.wrt):
+            return [n for o in self.value for n in growing.pull({o: one}, self.wrt)]
+        return _transposed([self._pushed({w: one}, self.value) for w in self.wrt])
+
+    @cached_property
+    def hessian(self) -> list[int]:
+        """The second partials of the one output, row by row."""
+        one = self.growing.one()
+        columns = [self._pushed({w: one}, self.grad) for w in self.wrt]
+        size = range(len(columns))
+        return [columns[max(i, j)][min(i, j)] for i in size for j in size]
+
+    @cached_property
+    def jvp(self) -> list[int]:
+        """The derivative of every output along the tangents."""
+        return self._pushed(self._direction, self.value)
+
+    @cached_property
+    def vjp(self) -> list[int]:
+        """The partials of the outputs' sum, weighted by the cotangents."""
+        weights = list(map(self.growing.nodes.variable, self.cotangents))
+        return self.growing.pull(self._added(self.value, weights), self.wrt)
+
+    @cached_property
+    def hvp(self) -> list[int]:
+        """The derivative of the gradient along the tangents."""
+        return self._pushed(self._direction, self.grad)
+
+    @cached_property
+    def _direction(self) -> dict[int, int]:
+        nodes = list(map(self.growing.nodes.variable, self.tangents))
+        return self._added(self.wrt, nodes)
+
+    def _added(self, nodes: Sequence[int | None], weights: Sequence[int]) -> dict[int, int]:
+        """Return the weight of each node; a node that is named twice has the sum."""
+        found: dict[int, int] = {}
+        for node, weight in zip(nodes, weights, strict=True):
+            if node is not None:
+                known = found.get(node)
+                found[node] = weight if known is None else self.growing.add(known, weight)
+        return found
+
+    def _pushed(self, seeds: Mapping[Any, int], targets: Sequence[int]) -> list[int]:
+        alive = {node: seed for node, seed in seeds.items() if node is not None}
+        if not alive:
+            return [self.growing.zero()] * len(targets)
+        dots = self.growing.tangents(alive, max(targets))
+        return [dots.get(target, self.growing.zero()) for target in targets]
+
+
+def _transposed(columns: list[list[int]]) -> list[int]:
+    return [node for row in zip(*columns, strict=True) for node in row]
+
+
+PARTS: dict[str, Callable[[Parts], list[int]]] = {
+    "value": lambda parts: parts.value,
+    "grad": lambda parts: parts.grad,
+    "jacobian": lambda parts: parts.jacobian,
+    "hessian": lambda parts: parts.hessian,
+    "jvp": lambda parts: parts.jvp,
+    "vjp": lambda parts: parts.vjp,
+    "hvp": lambda parts: parts.hvp,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A graph whose outputs are the parts, one after the other.
+
+    Parameters
+    ----------
+    graph : Graph
+        The function and its derivatives.
+    tangents, cotangents : tuple of Expr
+        The inputs that stand for a direction, and for weights; empty where no part takes them.
+    """
+
+    graph: Graph
+    tangents: tuple[Expr, ...] = field(default=())
+    cotangents: tuple[Expr, ...] = field(default=())
+
+
+def derive(
+    source: Graph, names: Sequence[str], wrt: Sequence[int | None], kinks: str = "min_norm"
+) -> Derived:
+    """Return the graph of some parts of a function.
+
+    Parameters
+    ----------
+    source : Graph
+        The function.
+    names : sequence of str
+        Keys of `PARTS`.
+    wrt : sequence of (int or None)
+        Nodes to differentiate by.
+    kinks : str
+        The policy where a gate has no derivative.
+
+    Raises
+    ------
+    ShapeError
+        If a part of one scalar is asked of several outputs.
+    """
+    count = len(source.outputs)
+    scalar = next((n for n in names if n in SCALAR), None)
+    if scalar is not None and count != 1:
+        raise ShapeError(
+            f"returns={scalar!r} is of one scalar, but {count} outputs were given; "
+            "use 'jacobian' or 'vjp'"
+        )
+    parts = Parts(source, wrt, kinks)
+    nodes = [node for name in names for node in PARTS[name](parts)]
+    taken = frozenset(names)
+    return Derived(
+        parts.growing.freeze(nodes),
+        tuple(parts.tangents) if taken & TANGENTS else (),
+        tuple(parts.cotangents) if taken & COTANGENTS else (),
+    )
+
+
+def named_parts(returns: str | Sequence[str]) -> list[str]:
+    """Return the parts that are asked for.
+
+    Raises
+    ------
+    UnsupportedError
+        If there is no such part, or none at all.
+    """
+    names = [returns] if isinstance(returns, str) else list(returns)
+    if not names or any(name not in PARTS for name in names):
+        raise UnsupportedError(f"returns={returns!r} is unknown; use any of {', '.join(PARTS)}")
+    return names
