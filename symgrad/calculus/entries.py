@@ -7,6 +7,7 @@ output reads. Where those are neighbourhoods, all walks together are linear in t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from symgrad.calculus.forward import forward
@@ -15,6 +16,7 @@ from symgrad.calculus.reverse import sweep
 from symgrad.calculus.sparsity import Pattern, carriers, influences, positions, rows_of
 from symgrad.dag.digraph import Graph
 from symgrad.dag.nodes import reachable
+from symgrad.errors import UnsupportedError
 
 Entries = dict[tuple[int, int], int]
 
@@ -102,50 +104,81 @@ def spread(starts: Iterable[int], neighbours: Callable[[int], Iterable[int]]) ->
     return seen
 
 
-def sparse_jacobian(graph: Graph, wrt: Wanted, kinks: str = "min_norm") -> tuple[Pattern, Graph]:
-    """Return the pattern of a Jacobian, and the graph of its entries, row by row."""
-    growth = Growth(graph, kinks)
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A sparse matrix of partials before its entries are derived.
+
+    Parameters
+    ----------
+    pattern : Pattern
+        The places: of a Jacobian all, of a Hessian those with row <= column.
+    moving : int
+        Nodes that variables move.
+    tangents : int
+        Tangents of all nodes together, one a variable that moves the node: the cost of `derive`.
+    derive : callable
+        Returns the graph of the entries, in the order of the pattern.
+    """
+
+    pattern: Pattern
+    moving: int
+    tangents: int
+    derive: Callable[[], Graph]
+
+
+def sparse_jacobian(graph: Graph, wrt: Wanted, kinks: str = "min_norm") -> Plan:
+    """Return the plan of a Jacobian: rows that are full apart, the others in the cheaper mode."""
+    growth = _growth(graph, wrt, kinks)
     walks = Walks(growth, graph.outputs, wrt)
-    full = set(full_rows(walks.pattern))
-    found = walks.rows(sorted(full))
-    rest = [i for i in range(len(graph.outputs)) if i not in full]
-    if _rows_are_cheaper(walks, rest):
-        found |= walks.rows(rest)
-    else:
-        found |= walks.columns(_by_column(walks.pattern, rest))
-    return walks.pattern, growth.freeze([found[place] for place in walks.pattern.places()])
+    pattern = walks.pattern
+
+    def derive() -> Graph:
+        full = set(full_rows(pattern))
+        found = walks.rows(sorted(full))
+        rest = [i for i in range(len(graph.outputs)) if i not in full]
+        if _rows_are_cheaper(walks, rest):
+            found |= walks.rows(rest)
+        else:
+            found |= walks.columns(_by_column(pattern, rest))
+        return growth.freeze([found[place] for place in pattern.places()])
+
+    return Plan(pattern, len(walks.carried), walks.tangents, derive)
 
 
-def sparse_hessian(graph: Graph, wrt: Wanted, kinks: str = "min_norm") -> tuple[Pattern, Graph]:
-    """Return the pattern of a Hessian, and the graph of its entries (i, j) with i <= j.
-
-    Returns
-    -------
-    (Pattern, Graph)
-        The upper triangle's pattern; its entries, row by row.
+def sparse_hessian(graph: Graph, wrt: Wanted, kinks: str = "min_norm") -> Plan:
+    """Return the plan of a Hessian's entries (i, j) with i <= j.
 
     Notes
     -----
     An entry is the derivative of partial i by variable j, as in the full Hessian. Where row i is
     full and row j is not, it is that of partial j by variable i: one walk then gives all of i's.
     """
-    growth = Growth(graph, kinks)
+    growth = _growth(graph, wrt, kinks)
     bars = growth.pull({graph.outputs[0]: growth.one()}, wrt)
     walks = Walks(growth, bars, wrt)
-    upper = Pattern(
-        tuple(tuple(j for j in row if i <= j) for i, row in enumerate(walks.pattern.rows)),
-        len(wrt),
-    )
-    full = set(full_rows(walks.pattern))
-    turned = {place for place in upper.places() if place[0] in full and place[1] not in full}
-    few: dict[int, list[int]] = {}
-    many: dict[int, list[int]] = {}
-    for i, j in upper.places():
-        column, row = (i, j) if (i, j) in turned else (j, i)
-        (many if column in full else few).setdefault(column, []).append(row)
-    found = walks.columns(few) | walks.columns(many)
-    entries = [found[(j, i) if (i, j) in turned else (i, j)] for i, j in upper.places()]
-    return upper, growth.freeze(entries)
+    upper = walks.pattern.upper()
+
+    def derive() -> Graph:
+        full = set(full_rows(walks.pattern))
+        few: dict[int, list[int]] = {}
+        many: dict[int, list[int]] = {}
+        derived = [(j, i) if i in full and j not in full else (i, j) for i, j in upper.places()]
+        for row, column in derived:
+            (many if column in full else few).setdefault(column, []).append(row)
+        found = walks.columns(few) | walks.columns(many)
+        return growth.freeze([found[place] for place in derived])
+
+    return Plan(upper, len(walks.carried), walks.tangents, derive)
+
+
+def _growth(graph: Graph, wrt: Wanted, kinks: str) -> Growth:
+    shapes = graph.nodes.shapes
+    if any(node in shapes for node in (*graph.outputs, *wrt)):
+        raise UnsupportedError(
+            "sparse=True is of scalars by scalars, but a matrix or tensor is among them; "
+            "leave it out: the structure of tensor derivatives is kept as a formula"
+        )
+    return Growth(graph, kinks)
 
 
 def full_rows(pattern: Pattern) -> list[int]:

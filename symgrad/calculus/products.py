@@ -10,9 +10,8 @@ from sympy import Matrix, SparseMatrix
 from symgrad.calculus import closed as forms
 from symgrad.calculus import growth
 from symgrad.calculus import wrt as structure
-from symgrad.calculus.entries import sparse_hessian, sparse_jacobian
+from symgrad.calculus.entries import Plan, sparse_hessian, sparse_jacobian
 from symgrad.calculus.question import scalar
-from symgrad.calculus.sparsity import Pattern
 from symgrad.dag.digraph import Graph, graph
 from symgrad.errors import ShapeError
 from symgrad.expr.kinks import check_policy
@@ -56,8 +55,8 @@ def jacobian(
     source = graph(F)
     wanted = list(structure.leaves(structure.expand(source, wrt)))
     if sparse:
-        pattern, found = sparse_jacobian(source, structure.nodes_of(source, wanted), kinks)
-        return SparseMatrix(*pattern.shape, _entries(pattern, found, simplify))
+        plan = sparse_jacobian(source, structure.nodes_of(source, wanted), kinks)
+        return SparseMatrix(*plan.pattern.shape, _entries(plan, simplify))
     grown = growth.jacobian_graph(source, structure.nodes_of(source, wanted), kinks)
     entries = forms.closed(grown.nodes, grown.outputs, simplify=simplify)
     return Matrix(len(source.outputs), len(wanted), entries)
@@ -101,10 +100,10 @@ def hessian(
     source = scalar(f, kinks)
     wanted = list(structure.leaves(structure.expand(source, wrt)))
     if sparse:
-        upper, found = sparse_hessian(source, structure.nodes_of(source, wanted), kinks)
-        half = _entries(upper, found, simplify)
+        plan = sparse_hessian(source, structure.nodes_of(source, wanted), kinks)
+        half = _entries(plan, simplify)
         mirrored = {(j, i): entry for (i, j), entry in half.items()}
-        return SparseMatrix(*upper.shape, half | mirrored)
+        return SparseMatrix(*plan.pattern.shape, half | mirrored)
     grown = growth.hessian_graph(source, structure.nodes_of(source, wanted), kinks)
     entries = forms.closed(grown.nodes, grown.outputs, simplify=simplify)
     return Matrix(len(wanted), len(wanted), entries)
@@ -240,11 +239,12 @@ def _seeds(
     return seeds
 
 
-def _entries(pattern: Pattern, found: Graph, simplify: str) -> dict[tuple[int, int], Any]:
+def _entries(plan: Plan, simplify: str) -> dict[tuple[int, int], Any]:
     """Return the closed form of each place; the size guard is for one entry, not for all."""
+    found = plan.derive()
     limit = forms.LIMIT + 4 * len(found)
     written = forms.closed(found.nodes, found.outputs, simplify=simplify, limit=limit)
-    return dict(zip(pattern.places(), written, strict=True))
+    return dict(zip(plan.pattern.places(), written, strict=True))
 
 
 def _formula(value: Any) -> Any:

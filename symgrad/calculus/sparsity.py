@@ -47,6 +47,11 @@ class Pattern:
         """Yield (row, column) in order, row by row."""
         return ((i, j) for i, row in enumerate(self.rows) for j in row)
 
+    def upper(self) -> Pattern:
+        """Return the places on and above the diagonal."""
+        rows = enumerate(self.rows)
+        return Pattern(tuple(tuple(j for j in row if i <= j) for i, row in rows), self.width)
+
     def transposed(self) -> Pattern:
         """Return the pattern of the transposed matrix."""
         columns: list[list[int]] = [[] for _ in range(self.width)]
@@ -135,7 +140,7 @@ class Asked:
         gate = self.nodes.gates[node]
         if gate is routing.WHERE:
             return index > 0
-        if gate in PUSHFORWARDS:  # a gate with a walk of its own: everything may move it
+        if gate in PUSHFORWARDS or gate.push is not None:  # it has a walk of its own
             return True
         if gate.sited or self.nodes.payloads[node] is not None:
             return TEMPLATES.of(self.nodes, node, index, self.kinks) is not None
