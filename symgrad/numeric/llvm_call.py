@@ -1,0 +1,207 @@
+"""Calling compiled code on arrays: descriptors, scratch memory, blocks, threads.
+
+Arrays are read and written where they are, whatever their strides; ctypes releases the GIL, so
+threads compute at the same time. Blocks do not depend on threads, and no number on blocks.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Thread
+from typing import Any
+
+import numpy as np
+
+CACHE = 1 << 20  # bytes that a block may take: a core's second cache
+MOST = 256  # points of a block; more of them gain nothing
+LINE = 64  # bytes that memory is fetched by
+BUSY = 400_000  # operations on points below which a second thread costs more than it gives
+
+Array = Any
+RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where things are in the scratch memory of a thread, in bytes.
+
+    Parameters
+    ----------
+    inputs, outputs, waiting : int
+        How many values of each there are.
+    block : int
+        Points of a block.
+    size : int
+        Bytes of a number.
+    """
+
+    inputs: int
+    outputs: int
+    waiting: int
+    block: int
+    size: int
+
+    @property
+    def places(self) -> tuple[int, int, int, int]:
+        """Where the table of outputs, copies of inputs and outputs, and waiting values begin."""
+        row = self.block * self.size
+        table = _lines(16 * self.inputs)
+        copies = table + _lines(8 * self.outputs)
+        results = copies + _lines(row * self.inputs)
+        return table, copies, results, results + _lines(row * self.outputs)
+
+    @property
+    def bytes(self) -> int:
+        """How much scratch memory a thread needs."""
+        return self.places[3] + _lines(self.block * self.size * self.waiting) + LINE
+
+
+def _lines(count: int) -> int:
+    return (count + LINE - 1) // LINE * LINE
+
+
+def block_of(values: int, size: int, lanes: int) -> int:
+    """Return how many points of `values` numbers each make a block: a power of 2."""
+    fit = max(CACHE // max(values * size, 1), 1)
+    return max(lanes, min(MOST, 1 << (fit.bit_length() - 1)))
+
+
+class Scratch:
+    """Memory that threads borrow."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._spare: list[tuple[Array, int]] = []
+
+    def take(self) -> tuple[Array, int]:
+        """Return memory and its address, a multiple of 64."""
+        try:
+            return self._spare.pop()
+        except IndexError:
+            memory = np.empty(self._size + LINE, np.uint8)
+            return memory, _lines(memory.ctypes.data)
+
+    def give(self, taken: tuple[Array, int]) -> None:
+        """Give memory back."""
+        self._spare.append(taken)
+
+
+def address(array: Array) -> int:
+    """Return where an array begins."""
+    found: int = array.__array_interface__["data"][0]
+    return found
+
+
+class Descriptors:
+    """Addresses and strides of arrays that broadcast to one shape."""
+
+    def __init__(self, arrays: Sequence[Array], shape: tuple[int, ...]) -> None:
+        self._shape = shape
+        self._grids: list[Array] = []
+        self._arrays = arrays  # kept alive
+        table = [self._described(array) for array in arrays]
+        self.words = np.array(table, np.int64).reshape(len(arrays), 3)
+
+    def _described(self, array: Array) -> tuple[int, int, int]:
+        shape, strides = self._shape, array.strides
+        if len(strides) == 1 and array.shape == shape:
+            return address(array), strides[0], 0
+        if not strides:
+            return address(array), 0, 0
+        return (address(array), *self._steps(array))
+
+    def _steps(self, array: Array) -> tuple[int, int]:
+        """Return stride and grid: axes that follow one another in memory are one axis."""
+        axes: list[tuple[int, int]] = []
+        missing = len(self._shape) - array.ndim
+        own = [(1, 0)] * missing + list(zip(array.shape, array.strides, strict=True))
+        for size, (given, stride) in zip(reversed(self._shape), reversed(own), strict=True):
+            step = stride if given != 1 else 0
+            if size == 1:
+                continue
+            if axes and step == axes[-1][0] * axes[-1][1]:
+                axes[-1] = (axes[-1][0] * size, axes[-1][1])
+            else:
+                axes.append((size, step))
+        if len(axes) <= 1:
+            return (axes[0][1] if axes else 0), 0
+        grid = np.array([len(axes), *(word for axis in axes for word in axis)], np.int64)
+        self._grids.append(grid)
+        return 0, address(grid)
+
+
+class Batch:
+    """The driver of a program: computes points of arrays, block by block.
+
+    Parameters
+    ----------
+    run : int
+        Address of the driver.
+    kernel : int
+        Address of the program's kernel; may be replaced by one that gives the same numbers.
+    layout : Layout
+        Of the scratch memory.
+    threads : int
+        Threads at most.
+    work : int
+        Operations a point.
+    """
+
+    def __init__(self, run: int, kernel: int, layout: Layout, threads: int, work: int) -> None:
+        self._run = RUN(run)
+        self.kernel = kernel
+        self._layout = layout
+        self._threads = threads
+        self._work = work
+        self._scratch = Scratch(layout.bytes)
+
+    def __call__(
+        self, sources: Array, sinks: Array, count: int, *, kernel: int | None = None
+    ) -> None:
+        """Compute `count` points; `sources` and `sinks` are tables of descriptors."""
+        layout = self._layout
+        words = [kernel or self.kernel, layout.inputs, layout.outputs, layout.block]
+        context = np.array([*words, address(sources), address(sinks), *layout.places], np.int64)
+        self._spread(address(context), count)
+
+    def _spread(self, context: int, count: int) -> None:
+        blocks = -(-count // self._layout.block)
+        threads = min(self._threads, blocks, 1 + count * self._work // BUSY)
+        if threads <= 1:
+            self._compute(context, [(0, count)])
+            return
+        step = self._layout.block * max(1, blocks // (8 * threads))
+        pieces = [(b, min(b + step, count)) for b in range(0, count, step)][::-1]
+        helpers = [
+            Thread(target=self._compute, args=(context, pieces), daemon=True)
+            for _ in range(threads - 1)
+        ]
+        for helper in helpers:
+            helper.start()
+        try:
+            self._compute(context, pieces)
+        finally:
+            pieces.clear()
+            for helper in helpers:
+                helper.join()
+
+    def _compute(self, context: int, pieces: list[tuple[int, int]]) -> None:
+        """Compute pieces until none is left; taking one is atomic."""
+        taken = self._scratch.take()
+        try:
+            while pieces:
+                try:
+                    begin, end = pieces.pop()
+                except IndexError:
+                    return
+                self._run(context, taken[1], begin, end)
+        finally:
+            self._scratch.give(taken)
+
+
+def points_of(shape: tuple[int, ...]) -> int:
+    """Return how many points a shape has."""
+    return math.prod(shape)

@@ -1,0 +1,311 @@
+"""How LLVM spells each gate: the table of gates that it knows.
+
+The values at special points (infinities, nan, both zeros, ties) are those of the NumPy kernels;
+no fast-math flag is ever set.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import reduce
+
+from symgrad.numeric.kernels import SELU_ALPHA, SELU_SCALE
+from symgrad.numeric.llvm_writer import Writer
+
+Spelling = Callable[..., str]
+
+INF, NAN = math.inf, math.nan
+LN2 = math.log(2.0)
+
+
+def named(name: str) -> Spelling:
+    """Return the spelling of a function of libm."""
+    return lambda w, *args: w.call(name, *args)
+
+
+def exact(name: str) -> Spelling:
+    """Return the spelling of an intrinsic that is exact."""
+    return lambda w, x: w.intrinsic(name, x)
+
+
+def folded(spelling: Spelling) -> Spelling:
+    """Return the spelling for any number of operands from that for two."""
+    return lambda w, *args: reduce(lambda x, y: spelling(w, x, y), args)
+
+
+def inverse(name: str) -> Spelling:
+    """Return the spelling of 1/f(x)."""
+    return lambda w, x: w.div(w.constant(1.0), w.call(name, x))
+
+
+def of_inverse(name: str) -> Spelling:
+    """Return the spelling of f(1/x)."""
+    return lambda w, x: w.call(name, w.div(w.constant(1.0), x))
+
+
+def related(relation: str) -> Spelling:
+    """Return the spelling of a comparison."""
+    return lambda w, x, y: w.compare(relation, x, y)
+
+
+def connected(instruction: str) -> Spelling:
+    """Return the spelling of a connective of any number of conditions."""
+    start = instruction == "and"
+    return lambda w, *args: reduce(
+        lambda x, y: w.logic(instruction, x, y), args, w.truth(value=start)
+    )
+
+
+def is_nan(w: Writer, x: str) -> str:
+    """Return where x is nan."""
+    return w.compare("uno", x, x)
+
+
+# --- routing ---
+
+
+def larger(w: Writer, x: str, y: str) -> str:
+    """Return the larger; nan if either is, the first of equal ones."""
+    x, y = w.number(x), w.number(y)
+    return w.select(w.logic("or", w.compare("oge", x, y), is_nan(w, x)), x, y)
+
+
+def smaller(w: Writer, x: str, y: str) -> str:
+    """Return the smaller; nan if either is, the first of equal ones."""
+    x, y = w.number(x), w.number(y)
+    return w.select(w.logic("or", w.compare("ole", x, y), is_nan(w, x)), x, y)
+
+
+def sign(w: Writer, x: str) -> str:
+    """Return -1, 0 or 1; nan stays."""
+    zero, x = w.constant(0.0), w.number(x)
+    below = w.select(w.compare("olt", x, zero), w.constant(-1.0), x)
+    found = w.select(w.compare("ogt", x, zero), w.constant(1.0), below)
+    return w.select(w.compare("oeq", x, zero), zero, found)
+
+
+def heaviside(w: Writer, x: str, at_zero: str | None = None) -> str:
+    """Return the unit step; nan stays."""
+    zero, x = w.constant(0.0), w.number(x)
+    tie = w.constant(0.5) if at_zero is None else at_zero
+    found = w.select(w.compare("ogt", x, zero), w.constant(1.0), zero)
+    return w.select(is_nan(w, x), x, w.select(w.compare("oeq", x, zero), tie, found))
+
+
+def indicator(w: Writer, x: str, y: str, tie: str) -> str:
+    """Return 1 where x > y, the tie's value where x = y, 0 below; nan stays nan."""
+    step = w.select(w.compare("ogt", x, y), w.constant(1.0), w.constant(0.0))
+    step = w.select(w.compare("oeq", x, y), tie, step)
+    return w.select(w.compare("uno", x, y), w.constant(NAN), step)
+
+
+def remainder(w: Writer, x: str, y: str) -> str:
+    """Return x - y*floor(x/y) with the sign of y; nan where y is 0."""
+    zero, y = w.constant(0.0), w.number(y)
+    rest = w.binary("frem", x, y)
+    apart = w.logic("xor", w.compare("olt", y, zero), w.compare("olt", rest, zero))
+    moved = w.select(apart, w.add(rest, y), rest)
+    signed = w.select(w.compare("olt", y, zero), w.constant(-0.0), zero)
+    exactly = w.logic("and", w.compare("oeq", rest, zero), w.compare("une", y, zero))
+    return w.select(exactly, signed, moved)
+
+
+# --- powers and logarithms ---
+
+
+def power(w: Writer, x: str, y: str) -> str:
+    """Return x**y."""
+    return w.call("pow", x, y)
+
+
+MULTIPLIED = 4  # magnitude of the largest whole exponent that is multiplied out
+
+
+def whole_power(w: Writer, x: str, exponent: int) -> str:
+    """Return x**exponent by multiplications, of 1/x where it is negative.
+
+    The reciprocal comes first: x**-3 may be a number where x**3 is not.
+    """
+    x = w.number(x)
+    base = w.div(w.constant(1.0), x) if exponent < 0 else x
+    square = w.mul(base, base) if abs(exponent) > 1 else base
+    return {
+        1: lambda: base,
+        2: lambda: square,
+        3: lambda: w.mul(square, base),
+        4: lambda: w.mul(square, square),
+    }[abs(exponent)]()
+
+
+def xlogy(w: Writer, x: str, y: str) -> str:
+    """Return x*log(y); 0 where x is 0, unless y is nan."""
+    product = w.mul(x, w.call("log", y))
+    still = w.logic("and", w.compare("oeq", x, w.constant(0.0)), w.compare("ord", y, y))
+    return w.select(still, w.constant(0.0), product)
+
+
+def logaddexp(w: Writer, x: str, y: str) -> str:
+    """Return log(exp(x) + exp(y)) without overflow; equal infinities do not cancel."""
+    x, y = w.number(x), w.number(y)
+    top = w.select(w.compare("ogt", x, y), x, y)
+    gap = w.neg(w.intrinsic("fabs", w.sub(x, y)))
+    apart = w.add(top, w.call("log1p", w.call("exp", gap)))
+    return w.select(w.compare("oeq", x, y), w.add(x, w.constant(LN2)), apart)
+
+
+def sinc(w: Writer, x: str) -> str:
+    """Return sin(x)/x; 1 at 0."""
+    x = w.number(x)
+    found = w.div(w.call("sin", x), x)
+    return w.select(w.compare("oeq", x, w.constant(0.0)), w.constant(1.0), found)
+
+
+# --- activations ---
+
+
+def sigmoid(w: Writer, x: str) -> str:
+    """Return 1/(1 + exp(-x)) without overflow on either side."""
+    x, one = w.number(x), w.constant(1.0)
+    small = w.call("exp", w.neg(w.intrinsic("fabs", x)))
+    top = w.select(w.compare("oge", x, w.constant(0.0)), one, small)
+    return w.div(top, w.add(one, small))
+
+
+def leaky_relu(w: Writer, x: str, alpha: str | None = None) -> str:
+    """Return the leaky rectifier."""
+    slope = w.constant(0.01) if alpha is None else alpha
+    return w.select(w.compare("ogt", x, w.constant(0.0)), x, w.mul(slope, x))
+
+
+def elu(w: Writer, x: str, alpha: str | None = None) -> str:
+    """Return the exponential linear unit; no overflow on the positive side."""
+    zero = w.constant(0.0)
+    bend = w.call("expm1", smaller(w, x, zero))
+    left = w.mul(w.constant(1.0) if alpha is None else alpha, bend)
+    return w.select(w.compare("ogt", x, zero), x, left)
+
+
+def selu(w: Writer, x: str) -> str:
+    """Return the self-normalising unit."""
+    return w.mul(w.constant(SELU_SCALE), elu(w, x, w.constant(SELU_ALPHA)))
+
+
+def gelu(w: Writer, x: str) -> str:
+    """Return x*Φ(x); Φ by erfc, exact in the left tail."""
+    tail = w.call("erfc", w.mul(x, w.constant(-math.sqrt(0.5))))
+    return w.mul(x, w.mul(w.constant(0.5), tail))
+
+
+# --- special functions ---
+
+
+def erf_between(w: Writer, x: str, y: str) -> str:
+    """Return erf(y) - erf(x) without cancellation in the tails."""
+    zero, x, y = w.constant(0.0), w.number(x), w.number(y)
+    flip = w.logic("and", w.compare("olt", x, zero), w.compare("olt", y, zero))
+    a, b = w.select(flip, w.neg(y), x), w.select(flip, w.neg(x), y)
+    tails = w.logic("and", w.compare("ogt", a, zero), w.compare("ogt", b, zero))
+    outer = w.sub(w.call("erfc", a), w.call("erfc", b))
+    return w.select(tails, outer, w.sub(w.call("erf", b), w.call("erf", a)))
+
+
+def log_gamma(w: Writer, x: str) -> str:
+    """Return log Γ(x) for x ≥ 0; the logarithm is complex below: nan."""
+    x = w.number(x)
+    return w.select(w.compare("olt", x, w.constant(0.0)), w.constant(NAN), w.call("lgamma", x))
+
+
+def delta(w: Writer, x: str, order: str | None = None) -> str:
+    """Return Dirac's delta as floats have it: inf at 0."""
+    return w.select(w.compare("oeq", x, w.constant(0.0)), w.constant(INF), w.constant(0.0))
+
+
+def kronecker(w: Writer, x: str, y: str) -> str:
+    """Return 1 where x = y, else 0."""
+    return w.select(w.compare("oeq", x, y), w.constant(1.0), w.constant(0.0))
+
+
+LIBM = {
+    **{name: name for name in ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "cbrt")},
+    **{name: name for name in ("sin", "cos", "tan", "asin", "acos", "atan", "atan2", "hypot")},
+    **{name: name for name in ("sinh", "cosh", "tanh", "asinh", "acosh", "atanh")},
+    **{"erf": "erf", "erfc": "erfc", "gamma": "tgamma", "Rem": "fmod"},
+}
+ARITHMETIC: dict[str, Spelling] = {
+    "add": Writer.add,
+    "sub": Writer.sub,
+    "mul": Writer.mul,
+    "div": Writer.div,
+    "neg": Writer.neg,
+    "pow": power,
+    "sqrt": exact("sqrt"),
+    "xlogy": xlogy,
+    "logaddexp": logaddexp,
+    "logsumexp": folded(logaddexp),
+    "factorial": lambda w, x: w.call("tgamma", w.add(x, w.constant(1.0))),
+    "loggamma": log_gamma,
+    "erf2": erf_between,
+}
+QUOTIENTS: dict[str, Spelling] = {
+    "cot": inverse("tan"),
+    "sec": inverse("cos"),
+    "csc": inverse("sin"),
+    "coth": inverse("tanh"),
+    "sech": inverse("cosh"),
+    "csch": inverse("sinh"),
+    "acot": of_inverse("atan"),
+    "asec": of_inverse("acos"),
+    "acsc": of_inverse("asin"),
+    "acoth": of_inverse("atanh"),
+    "asech": of_inverse("acosh"),
+    "acsch": of_inverse("asinh"),
+    "sinc": sinc,
+}
+ROUTING: dict[str, Spelling] = {
+    "max": folded(larger),
+    "min": folded(smaller),
+    "abs": exact("fabs"),
+    "sign": sign,
+    "heaviside": heaviside,
+    "floor": exact("floor"),
+    "ceiling": exact("ceil"),
+    "frac": lambda w, x: w.sub(x, w.intrinsic("floor", x)),
+    "mod": remainder,
+    "where": lambda w, condition, x, y: w.select(condition, x, y),
+    "indicator": indicator,
+    "stop_gradient": Writer.number,
+    "re": Writer.number,
+    "conjugate": Writer.number,
+    "im": lambda w, x: w.constant(0.0),
+    "arg": lambda w, x: w.call("atan2", w.constant(0.0), x),
+    "DiracDelta": delta,
+    "KroneckerDelta": kronecker,
+    "lt": related("olt"),
+    "le": related("ole"),
+    "gt": related("ogt"),
+    "ge": related("oge"),
+    "eq": related("oeq"),
+    "ne": related("une"),
+    "and": connected("and"),
+    "or": connected("or"),
+    "xor": connected("xor"),
+    "not": Writer.negated,
+}
+ACTIVATIONS: dict[str, Spelling] = {
+    "sigmoid": sigmoid,
+    "softplus": lambda w, x: logaddexp(w, x, w.constant(0.0)),
+    "swish": lambda w, x: w.mul(x, sigmoid(w, x)),
+    "relu": lambda w, x: larger(w, x, w.constant(0.0)),
+    "leaky_relu": leaky_relu,
+    "elu": elu,
+    "selu": selu,
+    "gelu": gelu,
+}
+SPELLINGS: dict[str, Spelling] = {
+    **{gate: named(function) for gate, function in LIBM.items()},
+    **ARITHMETIC,
+    **QUOTIENTS,
+    **ROUTING,
+    **ACTIVATIONS,
+}
