@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from symgrad.errors import BackendError, hint
 from symgrad.numeric.backend import Backend
+from symgrad.numeric.backend_c import C
+from symgrad.numeric.backend_jax import JAX
 from symgrad.numeric.backend_numpy import NUMPY
 from symgrad.numeric.backend_reference import REFERENCE
+from symgrad.numeric.backend_torch import TORCH
 from symgrad.numeric.program import Program
 
-BACKENDS: dict[str, Backend] = {row.name: row for row in (REFERENCE, NUMPY)}
+BACKENDS: dict[str, Backend] = {row.name: row for row in (REFERENCE, NUMPY, C, JAX, TORCH)}
 PREFERRED = ("llvm",)  # what "auto" takes where it can, in this order, before NumPy
 
 

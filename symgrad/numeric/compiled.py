@@ -234,21 +234,21 @@ def compile_function(
     Parameters
     ----------
     f : str, Expr, Parsed, Graph, or list of them
-        One scalar formula; several for "value", "jacobian", "jvp" and "vjp".
+        One scalar; several for "value", "jacobian", "jvp", "vjp".
     args : sequence of names or symbols, optional
         Their order (default: first appearance); a list inside is one packed array, shape (..., k),
         and so is the name of subscripted variables.
-    wrt : structure of n variables, optional
+    wrt : structure of n variables
         What to differentiate by; default: the structure of `args`.
     returns : {"value", "grad", "jacobian", "hessian", "jvp", "vjp", "hvp"} or tuple of them
         What a call gives: "grad", "vjp" and "hvp" in the structure of `wrt`, "value" and "jvp" one
         an output, "jacobian" in shape (..., m, n), "hessian" in (..., n, n).
     backend : {"auto", "llvm", "numpy", "c", "jax", "torch", "reference"}
-        Who runs the program; arrays of JAX and torch are answered in kind.
+        Who runs it; arrays of JAX and torch are answered in kind.
     kinks, dtype : {"min_norm", "first", "nan"}, {"float64", "float32"}
         What the derivative is where it does not exist; in what to compute.
-    threads, cache : int, optional; bool
-        Threads for large batches, and whether compiled code is kept, where there are such.
+    threads, cache : int or None, bool
+        How many threads large batches take; whether compiled code is kept.
 
     Returns
     -------
@@ -258,16 +258,15 @@ def compile_function(
     Raises
     ------
     BackendError
-        If the backend is not there, or cannot spell a gate; the message names it.
+        If the backend is not there, or cannot spell a gate.
 
     Examples
     --------
-    >>> value, (dx, dy) = compile_function("x**2*y", ["x", "y"])(3.0, [1.0, 2.0])
-    >>> value.tolist(), dx.tolist(), dy.tolist()
-    ([9.0, 18.0], [6.0, 12.0], [9.0, 9.0])
+    >>> compile_function("x**2*y", ["x", "y"])(3.0, [1.0, 2.0])
+    (array([ 9., 18.]), (array([ 6., 12.]), array([9., 9.])))
     """
-    options = {"dtype": dtype, "threads": threads, "cache": cache}
-    return Compiled(*_asked(f, args, wrt, returns, kinks, dtype), backend, options)
+    asked = _asked(f, args, wrt, returns, kinks, dtype)
+    return Compiled(*asked, backend, {"dtype": dtype, "threads": threads, "cache": cache})
 
 
 def _asked(
