@@ -100,6 +100,10 @@ class ShapeError(SymgradError, ValueError):
     """Report operands whose shapes do not fit; the message holds both shapes."""
 
 
+class TextShapeError(ParseError, ShapeError):
+    """Report operands in a text whose shapes do not fit, with their place and both shapes."""
+
+
 class FormTooLargeError(SymgradError, ValueError):
     """Report an expanded closed form that would exceed the size guard."""
 
@@ -110,6 +114,10 @@ class KinkError(SymgradError, ArithmeticError):
 
 class BackendError(SymgradError, ValueError):
     """Report a program that a backend cannot run."""
+
+
+class SingularError(SymgradError, ValueError):
+    """Report a matrix without an inverse, or without the factor that was asked for."""
 
 
 class NotAnalyticError(SymgradError, ValueError):

@@ -18,13 +18,16 @@ from sympy import S
 from symgrad.dag.digraph import Graph, graph
 from symgrad.dag.nodes import CONSTANT, VARIABLE
 from symgrad.dag.regions import Region
+from symgrad.errors import UnsupportedError
 from symgrad.expr.heads import OwnHead
-from symgrad.numeric import kernels, precise
+from symgrad.numeric import kernels, kernels_tensor, precise
 from symgrad.numeric.backend import Machine
 from symgrad.numeric.program import Program, lower, lower_region
 from symgrad.numeric.wholes import quadrature, term_by_term
 from symgrad.rules import opaque
 from symgrad.rules.row import Gate
+
+PLANS = 1024  # planned operations kept, one for each gate and payload
 
 
 @lru_cache(maxsize=4096)
@@ -50,15 +53,18 @@ class Floats:
     ----------
     complex_values : bool
         Whether some input is complex.
+    dtype : {"float64", "float32"}
+        Of real values.
     """
 
-    def __init__(self, *, complex_values: bool = False) -> None:
+    def __init__(self, *, complex_values: bool = False, dtype: str = "float64") -> None:
         self.complex_values = complex_values
+        self.dtype = dtype
         self._kernels: dict[Any, Any] = {}
         self._machines: dict[int, Machine] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _floats, (self.complex_values,)
+        return _floats, (self.complex_values, self.dtype)
 
     def number(self, value: Any) -> Any:
         """Return a SymPy number as a NumPy scalar."""
@@ -66,16 +72,22 @@ class Floats:
         if isinstance(found, complex) and not self.complex_values:
             self.complex_values = True  # what is computed from here on may be complex
             self._kernels.clear()
+        if self.dtype != "float64" and isinstance(found, float):
+            return np.asarray(found, dtype=self.dtype)[()]
         return found if isinstance(found, bool) else np.asarray(found)[()]
 
     def kernel(self, gate: Gate) -> Any:
-        """Return the NumPy function of a gate."""
+        """Return the NumPy function of a gate; of a gate of tensors, its planner by payload."""
         found = self._kernels.get(gate)
         if found is None:
-            if is_defined(gate, kernels.REAL):
+            if gate.shape is not None:
+                found = lru_cache(PLANS)(kernels_tensor.kernel(gate.name))
+            elif is_defined(gate, kernels.REAL):
                 found = _by_definition(self, gate)
             else:
                 found = kernels.kernel(gate, complex_values=self.complex_values)
+            if self.dtype != "float64" and gate.shape is None:
+                found = kernels.narrow(found, self.dtype)
             self._kernels[gate] = found
         return found
 
@@ -112,8 +124,8 @@ class Floats:
         return found
 
 
-def _floats(complex_values: bool) -> Floats:
-    return Floats(complex_values=complex_values)
+def _floats(complex_values: bool, dtype: str = "float64") -> Floats:
+    return Floats(complex_values=complex_values, dtype=dtype)
 
 
 class Precise:
@@ -130,6 +142,11 @@ class Precise:
     def kernel(self, gate: Gate) -> Any:
         """Return the mpmath function of a gate."""
         found = self._kernels.get(gate)
+        if gate.shape is not None:
+            raise UnsupportedError(
+                f"`{gate.name}` acts on tensors, which have no arbitrary precision; leave out "
+                "`digits=`"
+            )
         if found is None:
             by_formula = is_defined(gate, precise.KERNELS)
             found = _by_definition(self, gate) if by_formula else precise.kernel(gate)
@@ -190,7 +207,8 @@ def _apply(arithmetic: Arithmetic, gate: Gate, args: tuple[Any, ...], payload: A
     if gate is opaque.CALL or gate is opaque.SCAN:
         region, output, *length = payload
         return _bundle(arithmetic, region, args, length)[output]
-    return arithmetic.kernel(gate)(*args)
+    kernel = arithmetic.kernel(gate)
+    return kernel(*args) if gate.shape is None else kernel(payload)(*args)
 
 
 def _bundle(

@@ -160,6 +160,9 @@ class Machine:
         if operation.gate is opaque.WHOLE:
             return lambda *args: self._whole(payload, args)
         kernel = self._fetch(operation.gate)
+        if operation.gate.shape is not None:  # planned once for its payload
+            planned: Callable[..., Any] = kernel(payload)
+            return planned
         return kernel if payload is None else partial(kernel, payload)
 
     def iterate(self, args: Sequence[Any], length: int) -> list[Any]:

@@ -6,15 +6,12 @@ value alone, at any precision.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import mpmath as mp
 import numpy as np
-import sympy
 
 from symgrad.calculus.realness import refuse_complex
 from symgrad.calculus.reverse import reverse
@@ -22,23 +19,19 @@ from symgrad.dag.digraph import Graph, graph
 from symgrad.dag.nodes import CONSTANT, dependents
 from symgrad.dag.template import TEMPLATES
 from symgrad.errors import KinkError, ShapeError, UnknownNameError, UnsupportedError
+from symgrad.expr.dims import described
 from symgrad.expr.kinks import check_policy
 from symgrad.numeric import kinks as kinked
-from symgrad.numeric import precise
 from symgrad.numeric.analytic import require_analytic
-from symgrad.numeric.arithmetic import Floats, Precise, forward_values
+from symgrad.numeric.arithmetic import Floats, forward_values
+from symgrad.numeric.arrays import ArrayPoint, array_point
+from symgrad.numeric.digits import evaluated
+from symgrad.numeric.local_tensors import local_jacobian
 from symgrad.numeric.numbers import as_value, broadcast, given
+from symgrad.numeric.sizes import has_tensors
 from symgrad.registry import service
 
-MOST_DIGITS = 10_000
 COMPLEX_ADVICE = "it is not analytic, so it has no complex derivative; give real numbers"
-CANCELLED = 4_000  # digits that may cancel before a result is given as it is
-KEEP_ABSOLUTE = (
-    frozenset(  # gates that hand absolute errors on, and may make small numbers of large
-        ["add", "sub", "neg", "mod", "Rem", "frac", "sin", "cos", "abs", "max", "min", "relu"]
-    )
-)
-GUARD = 15  # decimal digits carried beyond those that are asked for
 
 
 class NodeMap(Mapping[Any, Any]):
@@ -52,20 +45,38 @@ class NodeMap(Mapping[Any, Any]):
         What each node has; a missing node has `default`.
     default : number, optional
         The number of a node that is not in `numbers`.
+    forms : mapping of int to tuple of int, optional
+        The shapes in which arrays are given back, where the graph's own are others.
     """
 
-    __slots__ = ("_default", "_numbers", "_source")
+    __slots__ = ("_default", "_forms", "_numbers", "_source")
 
-    def __init__(self, source: Graph, numbers: Mapping[int, Any], default: Any = None) -> None:
+    def __init__(
+        self,
+        source: Graph,
+        numbers: Mapping[int, Any],
+        default: Any = None,
+        forms: Mapping[int, tuple[int, ...]] | None = None,
+    ) -> None:
         self._source = source
         self._numbers = numbers
         self._default = default
+        self._forms = forms or {}
 
     def __getitem__(self, key: Any) -> Any:
         node = self._source.node(key)
         if node is None and self._default is None:
             raise UnknownNameError(f"the run has no node `{key}`")
-        return self._default if node is None else self._numbers.get(node, self._default)
+        if node is None:
+            return self._default
+        found = self._numbers.get(node)
+        shapes = self._source.nodes.shapes
+        if found is None:
+            found = self._default
+            if node in shapes:
+                found = np.broadcast_to(found, shapes[node])
+        form = self._forms.get(node)
+        return found if form is None or np.shape(found) == form else found.reshape(form)
 
     def __iter__(self) -> Iterator[Any]:
         inputs = self._source.inputs
@@ -93,22 +104,25 @@ class Run:
         The gradient of the output by each node that it depends on.
     policy : str
         What the derivative is where it does not exist.
+    forms : mapping of int to tuple of int
+        The shapes in which arrays were given, by the node of the variable.
     """
 
     graph: Graph
     values: tuple[Any, ...]
     bars: Mapping[int, Any]
     policy: str
+    forms: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     @cached_property
     def value(self) -> NodeMap:
         """The value of each node, by name, symbol or node number."""
-        return NodeMap(self.graph, dict(enumerate(self.values)))
+        return NodeMap(self.graph, dict(enumerate(self.values)), forms=self.forms)
 
     @cached_property
     def grad(self) -> NodeMap:
         """The gradient of the output by each node; 0 where it does not depend on it."""
-        return NodeMap(self.graph, self.bars, np.float64(0.0))
+        return NodeMap(self.graph, self.bars, np.float64(0.0), self.forms)
 
     @property
     def output(self) -> Any:
@@ -133,14 +147,24 @@ class Run:
         return LocalMap(self)
 
     def local_partial(self, node: int, position: int) -> Any:
-        """Return the number ∂node/∂operand at one argument position."""
-        template = TEMPLATES.of(self.graph.nodes, node, position, self.policy)
+        """Return ∂node/∂operand at one argument position.
+
+        A gate that acts entry by entry on tensors has one number an entry: the diagonal of its
+        Jacobian, which is never made. Other gates of tensors have the whole Jacobian, of shape
+        (*node, *operand), where that is small.
+        """
+        nodes = self.graph.nodes
+        if nodes.gates[node].shape is not None:
+            return local_jacobian(nodes, node, position, self.values, self._arithmetic, self.policy)
+        template = TEMPLATES.of(nodes, node, position, self.policy)
+        one = np.float64(1.0)
+        if node in nodes.shapes:
+            one = np.ones_like(self.values[node])
         if template is None:
-            return np.float64(0.0)
-        args = self.graph.nodes.args[node]
-        operands = [self.values[a] for a in args]
+            return 0.0 * one
+        operands = [self.values[a] for a in nodes.args[node]]
         with np.errstate(all="ignore"):
-            found = template(self._arithmetic, operands, self.values[node], np.float64(1.0))
+            found = template(self._arithmetic, operands, self.values[node], one)
         return template.sign * found
 
     def reaches(self, node: int) -> bool:
@@ -216,19 +240,35 @@ def run(f: Any, at: Mapping[Any, Any] | None = None, *, kinks: str = "min_norm")
     """
     check_policy(kinks)
     source = graph(f)
-    if len(source.outputs) != 1:
-        raise ShapeError(f"a run is of one scalar, but {len(source.outputs)} outputs were given")
-    inputs = list(_frozen(point(source, at), copied=True))
+    if len(source.outputs) != 1 or source.outputs[0] in source.nodes.shapes:
+        raise ShapeError(f"a run is of one scalar, but {_outputs(source)} given")
+    placed = placed_at(source, at)
+    source, inputs = placed.source, list(_frozen(placed.values, copied=True))
     refuse_complex(source.nodes)
-    arithmetic = _floats(inputs)
+    arithmetic = _floats(inputs, placed.dtype)
     if arithmetic.complex_values:
         require_analytic(source, "a complex point", COMPLEX_ADVICE)
     with np.errstate(all="ignore"):
         values = forward_values(source, inputs, arithmetic)
-        made = Run(source, _frozen(values), _bars(source, values, arithmetic, kinks), kinks)
+        bars = _bars(source, values, arithmetic, kinks)
+    made = Run(source, _frozen(values), bars, kinks, placed.forms)
     if kinks == "raise" and made.kinks:
         raise KinkError(kinked.message(source, made.kinks[0], values))
     return made
+
+
+def _outputs(source: Graph) -> str:
+    """Return how many outputs there are, or of which shape the one is."""
+    if len(source.outputs) != 1:
+        return f"{len(source.outputs)} outputs were"
+    return f"a tensor of shape {described(source.nodes.shapes[source.outputs[0]])} was"
+
+
+def placed_at(source: Graph, at: Mapping[Any, Any] | None) -> ArrayPoint:
+    """Return a graph and the values of its variables: arrays of tensors, or a batch of scalars."""
+    if has_tensors(source):
+        return array_point(source, at)
+    return ArrayPoint(source, point(source, at), {}, "float64")
 
 
 def _bars(source: Graph, values: list[Any], arithmetic: Floats, kinks: str) -> dict[int, Any]:
@@ -289,11 +329,14 @@ def evaluate(f: Any, at: Mapping[Any, Any] | None = None, *, digits: int | None 
             f"one scalar is evaluated, but {len(source.outputs)} outputs were given; ask for each"
         )
     if digits is not None:
-        return _precise(source, given(source, at), digits)
-    inputs = point(source, at)
+        if has_tensors(source):
+            raise UnsupportedError("tensors have no arbitrary precision; leave out `digits=`")
+        return evaluated(source, given(source, at), digits)
+    placed = placed_at(source, at)
+    arithmetic = _floats(placed.values, placed.dtype)
     with np.errstate(all="ignore"):
-        found = forward_values(source, inputs, _floats(inputs))[source.outputs[0]]
-    return found.item() if np.ndim(found) == 0 else found
+        found = forward_values(placed.source, placed.values, arithmetic)[source.outputs[0]]
+    return found.item() if np.ndim(found) == 0 else np.array(found)
 
 
 def point(source: Graph, at: Mapping[Any, Any] | None) -> list[Any]:
@@ -304,90 +347,8 @@ def point(source: Graph, at: Mapping[Any, Any] | None) -> list[Any]:
     return values
 
 
-def _floats(values: Sequence[Any]) -> Floats:
-    return Floats(complex_values=any(np.iscomplexobj(v) for v in values))
-
-
-def _precise(source: Graph, raw: list[Any], digits: int) -> Any:
-    if not isinstance(digits, int) or not 1 <= digits <= MOST_DIGITS:
-        raise UnsupportedError(f"digits={digits} is outside 1 to {MOST_DIGITS}")
-    working, before = digits + GUARD, None
-    most = 16 * working + CANCELLED
-    while True:
-        with precise.working(working):
-            inputs = [_exact(v, str(s)) for v, s in zip(raw, source.inputs, strict=True)]
-            values = forward_values(source, inputs, Precise())
-            found = values[source.outputs[0]]
-            lost = min(_lost_digits(source, values), most)
-            agrees = before is not None and _agree(found, before, digits)
-            settled = agrees and working >= digits + lost
-            if settled or not mp.isfinite(found) or working >= most:
-                return _as_sympy(found, digits)
-        before, working = found, min(max(working + working // 2, digits + lost + GUARD), most)
-
-
-def _lost_digits(source: Graph, values: list[Any]) -> int:
-    """Return how many decimal digits of the result are lost at worst.
-
-    Notes
-    -----
-    A running bound of each node's error, as a binary exponent relative to the working precision.
-    """
-    least = -mp.mp.prec
-    sizes = [_size(value, least) for value in values]
-    errors: list[int] = []
-    for node, args in enumerate(source.nodes.args):
-        name, size = source.nodes.gates[node].name, sizes[node]
-        absolute = max((errors[a] for a in args), default=0)
-        relative = max((errors[a] - sizes[a] for a in args), default=0)
-        if name in KEEP_ABSOLUTE:
-            relative = absolute - size
-        elif name == "exp":
-            relative = absolute
-        elif name == "log":
-            relative -= size
-        errors.append(size + max(relative, 0))
-    output = source.outputs[0]
-    return max(0, int((errors[output] - sizes[output]) / math.log2(10)))
-
-
-def _size(value: Any, least: int) -> int:
-    """Return a number's binary exponent; `least` for 0, and 0 for what is no finite number."""
-    if isinstance(value, bool) or not mp.isfinite(value):
-        return 0
-    return least if value == 0 else int(mp.mag(value))
-
-
-def _agree(a: Any, b: Any, digits: int) -> bool:
-    scale = abs(a)
-    return bool(abs(a - b) <= scale * mp.mpf(10) ** (-digits - 1)) or (a == b)
-
-
-def _exact(value: Any, name: str) -> Any:
-    if isinstance(value, sympy.Basic):
-        if not value.is_number:
-            raise UnsupportedError(f"`{name}` needs a number, but `{value}` holds symbols")
-        return Precise().number(value)
-    if isinstance(value, (int, np.integer)):
-        return mp.mpf(int(value))
-    found = as_value(value, name)
-    if np.ndim(found):
-        raise ShapeError(f"`digits=` needs one number for `{name}`, not shape {np.shape(found)}")
-    return mp.mpmathify(found.item())
-
-
-def _as_sympy(value: Any, digits: int) -> Any:
-    if isinstance(value, mp.mpc) and value.imag != 0:
-        real, imaginary = (_as_sympy(part, digits) for part in (value.real, value.imag))
-        return real + sympy.I * imaginary
-    if isinstance(value, bool):
-        return sympy.true if value else sympy.false
-    value = value.real if isinstance(value, mp.mpc) else value
-    if mp.isnan(value):
-        return sympy.nan
-    if mp.isinf(value):
-        return sympy.oo if value > 0 else -sympy.oo
-    return sympy.Float(value, digits)
+def _floats(values: Sequence[Any], dtype: str = "float64") -> Floats:
+    return Floats(complex_values=any(np.iscomplexobj(v) for v in values), dtype=dtype)
 
 
 def first_nonfinite(source: Graph, values: Sequence[Any]) -> int | None:

@@ -197,6 +197,16 @@ COMPLEX: dict[str, Kernel] = {
 }
 
 
+def narrow(function: Kernel, dtype: str) -> Kernel:
+    """Return a function whose real results are of a narrower type than NumPy makes them."""
+
+    def run(*args: Any) -> Any:
+        found = np.asarray(function(*args))
+        return (found.astype(dtype, copy=False) if found.dtype.kind == "f" else found)[()]
+
+    return run
+
+
 def kernel(gate: Gate, *, complex_values: bool = False) -> Kernel:
     """Return the NumPy function of a gate; mpmath point by point where there is none.
 

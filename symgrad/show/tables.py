@@ -61,6 +61,8 @@ def origin(source: Any, node: int) -> str:
     if nodes.gates[node] is VARIABLE:
         return "input"
     operands = [source.labels[a] for a in nodes.args[node]]
+    if nodes.gates[node].shape is not None:
+        return f"{nodes.gates[node].name}({', '.join(map(text, operands))})"
     return text(write(nodes.gates[node], operands, nodes.payloads[node], LITERAL))
 
 
@@ -71,6 +73,8 @@ def _gradient(run: Run, node: int, readers: list[tuple[int, int]], digits: int) 
     if node == source.outputs[0]:
         return "1 (seed)" if not readers else f"1 (seed) = {shown(run.grad[node], digits)}"
     terms, sums = [], []
+    if node in source.nodes.shapes or any(reader in source.nodes.shapes for reader, _ in readers):
+        return shown(run.grad[node], digits)  # local Jacobians of tensors are not shown
     for reader, position in readers:
         if not run.reaches(reader):
             continue
