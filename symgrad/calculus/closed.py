@@ -15,6 +15,7 @@ from sympy.core.add import _addsort
 from sympy.core.mul import _mulsort
 
 from symgrad.calculus.normal import Normaliser
+from symgrad.calculus.notation.view import closed_tensors
 from symgrad.calculus.terms import FUNCTION, LEAF, NUMBER, PRODUCT, SUM, Terms, is_negative
 from symgrad.dag.digraph import Graph
 from symgrad.dag.express import LITERAL, write, write_all
@@ -140,7 +141,12 @@ class Writer:
 
 
 def closed(
-    nodes: Nodes, outputs: Sequence[int], *, simplify: str = "light", limit: float = LIMIT
+    nodes: Nodes,
+    outputs: Sequence[int],
+    *,
+    simplify: str = "light",
+    limit: float = LIMIT,
+    targets: Sequence[Any] | None = None,
 ) -> list[Expr]:
     """Return nodes as expanded expressions.
 
@@ -155,12 +161,16 @@ def closed(
         SymPy's `simplify` on top.
     limit : float
         Size guard: most nodes of one expanded tree.
+    targets : sequence, optional
+        For graphs of tensors: the symbol whose shape each output has, or None.
 
     Raises
     ------
     FormTooLargeError
         If a tree would be larger; the let-form always fits.
     """
+    if nodes.shapes:
+        return closed_tensors(nodes, outputs, targets)
     if simplify == "none":
         _guard(max(_tree_sizes(nodes, outputs), default=0), limit)
         return write_all(nodes, outputs)

@@ -66,7 +66,8 @@ def grad(
     wanted = structure.expand(source, wrt)
     grown = growth.gradient(source, structure.nodes_of(source, wanted), kinks)
     picked = Graph(grown.nodes, grown.outputs[1:], grown.names)
-    return present(picked, lambda v: structure.rename(wanted, v), form, simplify, limit)
+    targets = structure.targets(source, wanted)
+    return present(picked, lambda v: structure.rename(wanted, v), form, simplify, limit, targets)
 
 
 def value_and_grad(
@@ -102,7 +103,8 @@ def value_and_grad(
     def pair(values: list[Any]) -> Any:
         return values[0], structure.rename(wanted, values[1:])
 
-    return present(grown, pair, form, simplify, limit)
+    targets = [None, *structure.targets(source, wanted)]
+    return present(grown, pair, form, simplify, limit, targets)
 
 
 def diff(f: Any, *wrt: Any, simplify: str = "light", kinks: str = "min_norm") -> Expr:

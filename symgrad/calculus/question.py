@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from symgrad.calculus import closed as forms
 from symgrad.calculus.letform import LetForm
 from symgrad.dag.digraph import Graph, graph
 from symgrad.errors import ShapeError, UnsupportedError
+from symgrad.expr.dims import described
 from symgrad.expr.kinks import check_policy
 
 FORMS = ("closed", "let", "graph")
@@ -24,6 +25,12 @@ def scalar(f: Any, kinks: str) -> Graph:
     """
     check_policy(kinks)
     source = graph(f)
+    shape = source.nodes.shapes.get(source.outputs[0], ())
+    if len(source.outputs) == 1 and shape:
+        raise ShapeError(
+            f"a gradient is of one scalar, but `f` is {described(shape)}; sum its entries, or "
+            "use `jacobian` or `vjp`"
+        )
     if len(source.outputs) != 1:
         raise ShapeError(
             f"a gradient is of one scalar, but {len(source.outputs)} outputs were given; "
@@ -38,6 +45,7 @@ def present(
     form: str,
     simplify: str,
     limit: float,
+    targets: Sequence[Any] = (),
 ) -> Any:
     """Return a graph's outputs in a form, arranged by `shape`.
 
@@ -53,4 +61,7 @@ def present(
         return LetForm(replacements, shape(reduced))
     if form != "closed":
         raise UnsupportedError(f"form={form!r} is not a form; use one of {', '.join(FORMS)}")
-    return shape(forms.closed(picked.nodes, picked.outputs, simplify=simplify, limit=limit))
+    made = forms.closed(
+        picked.nodes, picked.outputs, simplify=simplify, limit=limit, targets=targets or None
+    )
+    return shape(made)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sympy import Tuple
+from sympy import Basic, Tuple
 
 from symgrad.dag.digraph import Graph
 
@@ -56,3 +56,12 @@ def nodes_of(graph: Graph, wrt: Structure) -> list[int | None]:
         If a string names nothing in the graph.
     """
     return [graph.node(leaf) for leaf in leaves(wrt)]
+
+
+def targets(graph: Graph, wrt: Structure) -> list[Any]:
+    """Return the symbol of each variable, whose shape its gradient has; None for inner nodes."""
+    found = []
+    for leaf, node in zip(leaves(wrt), nodes_of(graph, wrt), strict=True):
+        held = leaf if node is None else graph.nodes.payloads[node]
+        found.append(held if isinstance(held, Basic) else None)
+    return found

@@ -315,7 +315,8 @@ def combine_other(builder: Builder, expr: Basic) -> int:
             "register one with `sg.gate`, or rewrite the expression"
         )
     operands = builder.values(expr.args)
-    wide = [a for a, n in zip(expr.args, operands, strict=True) if n in builder.nodes.shapes]
+    pairs = zip(expr.args, operands, strict=True)
+    wide = [a for a, n in pairs if n in builder.nodes.shapes and getattr(a, "is_Matrix", False)]
     if wide:
         raise UnsupportedError(
             f"`{sympy.sstr(expr)[:80]}` gives a matrix to a function of numbers; entry by entry "

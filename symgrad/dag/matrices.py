@@ -27,6 +27,7 @@ from symgrad.dag.matrix_pen import (
 )
 from symgrad.dag.nodes import ADD, DIV, MUL, NEG, POW, SUB
 from symgrad.errors import ShapeError, UnsupportedError
+from symgrad.expr import textbook
 from symgrad.expr.dims import described, letters, shape_of, squeezed
 from symgrad.expr.matrices import MatrixOp, ScalarOp, matrix_shape, same, square
 from symgrad.rules import linalg, tensors
@@ -236,6 +237,18 @@ MATRIX_COMBINE: dict[type, Callable[[Any, Any], int]] = {
     ElementwiseApplyFunction: combine_applyfunc,
     **HEADS_COMBINE,
 }
+TEXTBOOK = {  # SymPy's classes that print themselves otherwise
+    textbook.Sum: sympy.MatAdd,
+    textbook.Product: sympy.MatMul,
+    textbook.Entrywise: sympy.HadamardProduct,
+    textbook.EntrywisePower: sympy.HadamardPower,
+    textbook.Trace: sympy.Trace,
+    textbook.Determinant: sympy.Determinant,
+    textbook.Inverse: sympy.Inverse,
+    textbook.Diagonal: DiagMatrix,
+    textbook.DiagonalVector: DiagonalOf,
+}
+MATRIX_COMBINE |= {own: MATRIX_COMBINE[plain] for own, plain in TEXTBOOK.items()}
 
 
 def _factors(factors: Sequence[Any]) -> list[Any]:
@@ -261,4 +274,7 @@ MATRIX_PARTS: dict[type, Callable[[Any], Sequence[Any]]] = {
     ElementwiseApplyFunction: lambda e: e.args[1:],
     MatrixOp: lambda e: e.operands,
     ScalarOp: lambda e: e.operands,
+}
+MATRIX_PARTS |= {
+    own: MATRIX_PARTS[plain] for own, plain in TEXTBOOK.items() if plain in MATRIX_PARTS
 }

@@ -122,6 +122,8 @@ OPERATIONS: dict[str, Callable[[Any, Any], int]] = {
     "min": over_axes(lambda pen, x, axes: pen.reduce(tensors.MIN_OVER, x, axes)),
     "logsumexp": over_axes(lambda pen, x, axes: pen.reduce(tensors.LOGSUMEXP, x, axes)),
     "softmax": over_axes(Pen.softmax),
+    "winners": over_axes(lambda pen, x, axes: pen.winners(x, axes, "max")),
+    "losers": over_axes(lambda pen, x, axes: pen.winners(x, axes, "min")),
     "log_softmax": over_axes(Pen.log_softmax),
     "logdet": combine_square(linalg.LOGDET),
     "cholesky": combine_square(linalg.CHOLESKY),

@@ -77,6 +77,11 @@ class Pen:
         """Return `exp(x - logsumexp(x))`."""
         return self.apply(EXP, self.log_softmax(x, axes))
 
+    def winners(self, x: int, axes: Sequence[int], which: str) -> int:
+        """Return the weights that share 1 among the extreme entries."""
+        chosen = (which, tuple(axes), "min_norm")
+        return self.apply(tensors.WINNERS, x, payload=chosen) if axes else self.number(S.One)
+
     def mean(self, x: int, axes: Sequence[int]) -> int:
         """Return the sum over some axes, over how many entries there are."""
         shape = self.shape(x)

@@ -12,9 +12,13 @@ from typing import Any
 import sympy
 from sympy import Basic, Expr, MatrixExpr, MatrixSymbol, Tuple
 from sympy.core.symbol import Str
+from sympy.matrices.expressions.matexpr import MatrixElement
+from sympy.printing.precedence import PRECEDENCE, precedence
 
 from symgrad.errors import ShapeError, UnsupportedError
+from symgrad.expr import literal
 from symgrad.expr.dims import Shape, described, dim, shape_of
+from symgrad.registry import service
 
 FACTS: dict[str, tuple[str, ...]] = {  # each with what it implies
     "symmetric": (),
@@ -131,7 +135,7 @@ class MatrixOp(Operation, MatrixExpr):  # type: ignore[misc]
         return written(self, printer._print)
 
     def _entry(self, i: Any, j: Any, **_: Any) -> Any:
-        return sympy.MatrixElement(self, i, j)
+        return MatrixElement(self, i, j)
 
 
 class ScalarOp(Operation, Expr):  # type: ignore[misc]
@@ -146,6 +150,12 @@ class ScalarOp(Operation, Expr):  # type: ignore[misc]
             raise ShapeError(f"`{name}` of these operands is {described(found)}, not a scalar")
         return Basic.__new__(cls, Str(str(name)), Tuple(*params), *operands)  # type: ignore[return-value]
 
+    @property
+    def precedence(self) -> int:
+        """How tightly it binds in print: a 1 × 1 product is written as the product."""
+        plain = self.name != "scalar"
+        return int(PRECEDENCE["Func"] if plain else precedence(self.operands[0]))
+
     def _sympystr(self, printer: Any, *_: Any) -> str:
         return written(self, printer._print)
 
@@ -157,12 +167,22 @@ def apply(name: str, *operands: Any, params: Sequence[Any] = ()) -> Any:
 
 
 def written(expr: Any, write: Callable[[Any], str]) -> str:
-    """Return an operation as a call, or as its SymPy function writes it entry by entry."""
+    """Return an operation as a call, or as its function of numbers writes it."""
     if expr.name == "scalar":
         return write(expr.operands[0])
+    operands = [write(o) for o in expr.operands]
+    if expr.name == "map":
+        gate = service("rules.named")(str(expr.params[0]))
+        if gate is not None and gate.head is not None:
+            wide = [getattr(o, "is_Matrix", False) for o in expr.operands]
+            parts = zip(wide, operands, expr.operands, strict=True)
+            entries = [sympy.Symbol(text) if is_wide else o for is_wide, text, o in parts]
+            return write(literal.apply(gate.head, *entries))
     options = [f"axis={axis}" for axis in expr.params] if expr.name in REDUCTIONS else []
+    if expr.name == "one_hot":
+        options = [str(expr.params[0])]
     name = expr.params[0] if expr.name == "map" else expr.name
-    return f"{name}({', '.join([*(write(o) for o in expr.operands), *options])})"
+    return f"{name}({', '.join([*operands, *options])})"
 
 
 def matrix_shape(operand: Any) -> Shape:
@@ -248,18 +268,33 @@ def _solved(name: str, params: tuple[Any, ...], shapes: Sequence[Shape]) -> Shap
     return right
 
 
-REDUCTIONS = frozenset(["sum", "mean", "max", "min", "logsumexp", "softmax", "log_softmax"])
+REDUCTIONS = frozenset(
+    [
+        "norm",
+        "sum",
+        "mean",
+        "max",
+        "min",
+        "logsumexp",
+        "softmax",
+        "log_softmax",
+        "winners",
+        "losers",
+    ]
+)
 SHAPES: dict[str, Callable[..., Shape]] = {
     "scalar": _scalar,
     "map": lambda name, params, shapes: same(str(params[0]), shapes),
     "dot": _dot,
-    "norm": lambda name, params, shapes: (1, 1),
+    "norm": _reduced,
     "norm2": lambda name, params, shapes: (1, 1),
     "sum": _reduced,
     "mean": _reduced,
     "max": _reduced,
     "min": _reduced,
     "logsumexp": _reduced,
+    "winners": lambda name, params, shapes: shapes[0],
+    "losers": lambda name, params, shapes: shapes[0],
     "softmax": lambda name, params, shapes: shapes[0],
     "log_softmax": lambda name, params, shapes: shapes[0],
     "logdet": lambda name, params, shapes: square(name, shapes[0]) and (1, 1),

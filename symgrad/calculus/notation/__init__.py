@@ -1,0 +1,1 @@
+"""Matrix notation: a normal form of tensor expressions, and how a textbook writes it."""

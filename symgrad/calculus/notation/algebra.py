@@ -1,0 +1,270 @@
+"""The algebra of forms: sums, einsums, powers and functions, tidied as they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+from sympy import Integer, Rational, S
+
+from symgrad.calculus.notation import declared
+from symgrad.calculus.notation.canon import Raw, canonical
+from symgrad.calculus.notation.forms import (
+    GROUP,
+    OP,
+    SOFTMAX,
+    Form,
+    Product,
+    Shape,
+    Table,
+    has_diagonal,
+)
+from symgrad.calculus.notation.unify import Unifier
+from symgrad.rules import linalg, tensors
+from symgrad.rules.row import Gate
+from symgrad.rules.tensor_site import EXP
+
+TURNED = (linalg.INVERSE, linalg.EXPM)  # f(A.T) = f(A).T
+BLIND = (linalg.DET, linalg.LOGDET)  # f(A.T) = f(A)
+Terms = dict[Product, Any]
+
+
+class Algebra(Table):
+    """A table of forms with its arithmetic; every method takes and returns numbers of forms."""
+
+    # --- sums ---
+
+    def sum(self, parts: Sequence[tuple[Any, int]], shape: Shape | None = None) -> int:
+        """Return a linear combination; scalars are repeated over the shape of the others."""
+        if shape is None:
+            shape = next((self.shape(f) for _, f in parts if self.shape(f)), ())
+        terms: Terms = {}
+        for coefficient, form in parts:
+            wide = form if self.shape(form) == shape else self.spread(form, shape)
+            for product, c in self.form(wide).terms:
+                self._collect(terms, product, c * coefficient)
+        return self.of_terms(shape, terms)
+
+    def _collect(self, terms: Terms, product: Product, coefficient: Any) -> None:
+        """Add a term; a sum in parentheses is opened where its terms meet like ones."""
+        inner = self._parenthesised(product)
+        alone = abs(coefficient) == 1
+        if inner is None or not (alone or any(p in terms for p, _ in inner.terms)):
+            terms[product] = terms.get(product, S.Zero) + coefficient
+            return
+        for p, c in inner.terms:
+            terms[p] = terms.get(p, S.Zero) + c * coefficient
+
+    def _parenthesised(self, product: Product) -> Form | None:
+        """Return the sum that a product is, if it is nothing else."""
+        if len(product.factors) != 1:
+            return None
+        atom, indices, exponent = product.factors[0]
+        entry = self.atom(atom)
+        if entry.kind != GROUP or exponent != 1 or indices != product.out:
+            return None
+        return None if has_diagonal(indices) else self.form(entry.operands[0])
+
+    def scaled(self, coefficient: Any, form: int) -> int:
+        """Return a form times a number."""
+        return self.sum([(coefficient, form)], self.shape(form))
+
+    # --- products ---
+
+    def einsum(
+        self,
+        inputs: Sequence[Sequence[Any]],
+        out: Sequence[Any],
+        operands: Sequence[int],
+        sizes: Mapping[Any, Any] | None = None,
+    ) -> int:
+        """Return an einsum of forms."""
+        known = {i: n for i, n in (sizes or {}).items() if i in out}
+        for indices, operand in zip(inputs, operands, strict=True):
+            known.update(zip(indices, self.shape(operand), strict=True))
+        shape = tuple(known[i] for i in out)
+        if any(not self.form(o).terms for o in operands):
+            return self.of_terms(shape, {})
+        linear = self._through(inputs, out, operands, known, shape)
+        if linear is not None:
+            return linear
+        unifier = Unifier(known)
+        coefficient: Any = S.One
+        factors: list[Raw] = []
+        for place, (indices, operand) in enumerate(zip(inputs, operands, strict=True)):
+            term = self.single(operand)
+            if term is None:
+                term = self._grouped(operand)
+            coefficient *= term[1]
+            factors += unifier.embed(place, term[0], indices, self)
+        return self._finished(coefficient, factors, tuple(out), unifier, shape)
+
+    def _grouped(self, operand: int) -> tuple[Product, Any]:
+        """Return a sum as one factor; what its terms have in common stays outside."""
+        content, inner = self._primitive(operand)
+        group = self.group(inner)
+        axes = tuple(range(len(self.shape(operand))))
+        return Product(((group, axes, S.One),), axes), content
+
+    def _primitive(self, form: int) -> tuple[Any, int]:
+        """Split a sum into its rational content and a sum whose first term is positive."""
+        coefficients = [abs(c) for _, c in self.form(form).terms]
+        content = coefficients[0] if all(c == coefficients[0] for c in coefficients) else S.One
+        if self.form(form).terms[0][1] < 0:
+            content = -content
+        return (S.One, form) if content == 1 else (content, self.scaled(1 / content, form))
+
+    def _through(
+        self,
+        inputs: Sequence[Sequence[Any]],
+        out: Sequence[Any],
+        operands: Sequence[int],
+        sizes: Mapping[Any, Any],
+        shape: Shape,
+    ) -> int | None:
+        """Return an einsum of one sum term by term: a transpose, or a sum that tidies a term."""
+        if len(operands) != 1 or len(self.form(operands[0]).terms) < 2:
+            return None
+        terms = self.form(operands[0]).terms
+        wide = self.shape(operands[0])
+        parts = []
+        for product, coefficient in terms:
+            alone = self.of_terms(wide, {product: S.One})
+            parts.append((coefficient, self.einsum(inputs, out, [alone], sizes)))
+        kept = set(inputs[0]) <= set(out)
+        plain = all(self.form(f).terms and self._is_plain(f) for _, f in parts)
+        return None if not kept and plain else self.sum(parts, shape)
+
+    def _is_plain(self, form: int) -> bool:
+        """Return whether no term of a form shrank to a number."""
+        return all(p.factors for p, _ in self.form(form).terms)
+
+    def _finished(
+        self,
+        coefficient: Any,
+        factors: Sequence[Raw],
+        out: Sequence[Hashable],
+        unifier: Unifier,
+        shape: Shape,
+    ) -> int:
+        """Merge powers, apply what is declared, sum over indices that nobody has, and order."""
+        tidy = declared.Tidier(self, unifier, factors, out)
+        tidy.run()
+        coefficient *= tidy.coefficient
+        for size in tidy.repeated:
+            if isinstance(size, (int, Integer)):
+                coefficient *= size
+            else:
+                leaf = self.bare(self.leaf(size))
+                assert leaf is not None
+                tidy.factors.append(leaf)
+        product = canonical(tidy.merged(), tidy.out, self.is_symmetric)
+        inner = self._parenthesised(product)
+        if inner is not None and len(inner.terms) == 1:
+            return self.scaled(coefficient, self.intern(inner))
+        return self.of_terms(shape, {product: coefficient})
+
+    def product(self, a: int, b: int) -> int:
+        """Return the product entry by entry; a scalar meets every entry."""
+        rank = max(len(self.shape(a)), len(self.shape(b)))
+        axes = tuple(range(rank))
+        inputs = [axes if self.shape(f) else () for f in (a, b)]
+        return self.einsum(inputs, axes, [a, b])
+
+    def power(self, form: int, exponent: Any) -> int:
+        """Return a rational power, entry by entry."""
+        if exponent == 1:
+            return form
+        term = self.single(form)
+        if term is not None:
+            made = self._term_power(*term, exponent, self.shape(form))
+            if made is not None:
+                return made
+        if exponent == 0:
+            return self.number(S.One, self.shape(form))
+        content, inner = self._primitive(form) if exponent.is_integer else (S.One, form)
+        power = self.of_atom(self.group(inner), exponent)
+        return self.scaled(content**exponent, power)
+
+    def _term_power(
+        self, product: Product, coefficient: Any, exponent: Any, shape: Shape
+    ) -> int | None:
+        """Return the power of a product without sums; None where it must stay in parentheses."""
+        inner = {i for _, indices, _ in product.factors for i in indices}
+        if has_diagonal(product.out) or not inner <= set(product.out):
+            return None
+        number = coefficient**exponent if coefficient > 0 or exponent.is_integer else None
+        whole = exponent.is_integer or (
+            len(product.factors) == 1 and product.factors[0][2] == 1 and coefficient == 1
+        )
+        if not isinstance(number, Rational) or not whole or number is S.ComplexInfinity:
+            return None
+        factors = [(a, i, e * exponent) for a, i, e in product.factors]
+        raised = [f for f in factors if f[2] != 0]
+        return self.of_terms(shape, {canonical(raised, product.out, self.is_symmetric): number})
+
+    # --- functions ---
+
+    def function(self, gate: Gate, payload: Any, operands: Sequence[int], shape: Shape) -> int:
+        """Return a function entry by entry; `exp(x - logsumexp(x))` is the softmax."""
+        if gate is EXP:
+            found = self._softmax(operands[0])
+            if found is not None:
+                return found
+        return self.map(gate, payload, operands, shape)
+
+    def _softmax(self, form: int) -> int | None:
+        for product, coefficient in self.form(form).terms:
+            if coefficient != -1 or len(product.factors) != 1 or product.factors[0][2] != 1:
+                continue
+            atom, indices, _ = product.factors[0]
+            entry = self.atom(atom)
+            if entry.kind != OP or entry.gate is not tensors.LOGSUMEXP:
+                continue
+            rest = {p: c for p, c in self.form(form).terms if p != product}
+            operand = self.of_terms(self.shape(form), rest)
+            kept = tuple(k for k in range(len(product.out)) if k not in entry.data)
+            if operand == entry.operands[0] and indices == tuple(product.out[k] for k in kept):
+                return self.operation(SOFTMAX, entry.data, (operand,), self.shape(form))
+        return None
+
+    def matrix_function(self, gate: Gate, payload: Any, operand: int, shape: Shape) -> int:
+        """Return a function of a matrix, of its transpose where that is the plainer operand."""
+        if gate is linalg.INVERSE and not self.form(operand).terms[1:]:
+            inverse = self._inverse(operand)
+            if inverse is not None:
+                return inverse
+        turned = self.turned(operand) if len(self.shape(operand)) == 2 else operand
+        if turned < operand and gate in BLIND:
+            return self.operation(gate, payload, (turned,), shape)
+        if turned < operand and gate in TURNED:
+            made = self.operation(gate, payload, (turned,), shape)
+            return self.turned(made)
+        return self.operation(gate, payload, (operand,), shape)
+
+    def _inverse(self, operand: int) -> int | None:
+        """Return the inverse of a number times one matrix, where it is known or was inverted."""
+        term = self.single(operand)
+        if term is None or len(term[0].factors) > 1:
+            return None
+        product, coefficient = term
+        if not product.factors:
+            diagonal = has_diagonal(product.out)
+            return self.scaled(1 / coefficient**2, operand) if diagonal else None
+        atom, indices, exponent = product.factors[0]
+        if exponent != 1 or set(indices) != {0, 1}:
+            return None
+        entry, inner = self.atom(atom), self.of_atom(atom)
+        if entry.kind == OP and entry.gate is linalg.INVERSE:
+            found = entry.operands[0]
+        elif "orthogonal" in self.facts(atom):
+            found = self.turned(inner)
+        elif coefficient != 1:
+            found = self.matrix_function(linalg.INVERSE, None, inner, self.shape(operand))
+        else:
+            return None
+        return self.scaled(1 / coefficient, found if indices == (0, 1) else self.turned(found))
+
+    def turned(self, form: int) -> int:
+        """Return the transpose of a form of two axes."""
+        return self.einsum([(0, 1)], (1, 0), [form])

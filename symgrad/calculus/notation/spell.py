@@ -1,0 +1,349 @@
+"""From forms to SymPy's matrix expressions, written as a textbook writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sympy
+from sympy import MatAdd, MatMul, S
+from sympy.core.symbol import Str
+from sympy.matrices.expressions.diagonal import DiagonalMatrix
+
+from symgrad.calculus.notation.algebra import Algebra
+from symgrad.calculus.notation.forms import GROUP, LEAF, MAP, SOFTMAX, Atom, Form, Product
+from symgrad.calculus.notation.pieces import Chain, Joiner, Piece, joined, transposed
+from symgrad.dag.express import CANONICAL, write
+from symgrad.errors import UnsupportedError
+from symgrad.expr import matrices, textbook
+from symgrad.rules import linalg, tensors
+from symgrad.rules.row import Gate
+
+Term = tuple[Any, Chain]  # coefficient, chain of matrices
+DEEP = 3  # how far inside products a difference is looked for that takes up a minus
+
+
+class Speller:
+    """Write the forms of a table as SymPy expressions.
+
+    Vectors are columns and what has no axes is a scalar; `made` keeps what is written.
+
+    Parameters
+    ----------
+    algebra : Algebra
+        The table.
+    """
+
+    def __init__(self, algebra: Algebra) -> None:
+        self.algebra = algebra
+        self.made: dict[int, Any] = {}
+
+    def spell(self, root: int) -> Any:
+        """Return the expression of a form; a vector is a column."""
+        for number in self._needed(root):
+            if number not in self.made:
+                entry = self.algebra.entries[number]
+                self.made[number] = (
+                    self._form(entry) if isinstance(entry, Form) else self._atom(entry)
+                )
+        return self.made[root]
+
+    def _needed(self, root: int) -> list[int]:
+        """Return what a form is made of, itself last."""
+        seen, stack = {root}, [root]
+        while stack:
+            for inner in self._inner(stack.pop()):
+                if inner not in seen and inner not in self.made:
+                    seen.add(inner)
+                    stack.append(inner)
+        return sorted(seen)
+
+    def _inner(self, number: int) -> Sequence[int]:
+        entry = self.algebra.entries[number]
+        if isinstance(entry, Atom):
+            return entry.operands
+        return [atom for product, _ in entry.terms for atom, _, _ in product.factors]
+
+    # --- atoms ---
+
+    def _atom(self, atom: Atom) -> Any:
+        if len(atom.shape) > 2:
+            raise UnsupportedError(f"a tensor of {len(atom.shape)} axes has no matrix notation")
+        if atom.kind == LEAF:
+            return leaf(atom.data)
+        operands = [self.made[o] for o in atom.operands]
+        if atom.kind == GROUP:
+            return operands[0]
+        gate = atom.gate
+        assert gate is not None
+        if atom.kind == MAP:
+            if not atom.shape:
+                return write(gate, operands, atom.data, CANONICAL)
+            return matrices.apply("map", *operands, params=(Str(gate.name),))
+        spell = OPERATIONS.get(gate)
+        if spell is None:
+            raise UnsupportedError(f"`{gate.name}` has no matrix notation")
+        return spell(atom, self.algebra.shape(atom.operands[0]), operands)
+
+    # --- sums ---
+
+    def _form(self, form: Form) -> Any:
+        if not form.shape:
+            return sympy.Add(*(self._number(p, c) for p, c in form.terms))
+        shape = matrix_of(form.shape)
+        if not form.terms:
+            return sympy.ZeroMatrix(*shape)
+        terms = [self._term(product, c, form) for product, c in form.terms]
+        return collected(terms, shape)
+
+    def _number(self, product: Product, coefficient: Any) -> Any:
+        scalars, joiner = self._pieces(product, Form((), ()))
+        if joiner.pieces:
+            raise UnsupportedError("a sum over more than two shared axes has no matrix notation")
+        return sympy.Mul(coefficient, *scalars, *joiner.scalars)
+
+    def _pieces(self, product: Product, form: Form) -> tuple[list[Any], Joiner]:
+        """Return the scalar factors of a product, and its matrices joined."""
+        sizes = dict(zip(product.out, form.shape, strict=True))
+        scalars, pieces = [], []
+        for atom, indices, exponent in product.factors:
+            value = self.made[atom]
+            sizes.update(zip(indices, self.algebra.shape(atom), strict=True))
+            if not indices:
+                scalars.append(value**exponent)
+                continue
+            factor = value if exponent == 1 else textbook.EntrywisePower(value, exponent)
+            chain = factor.args if isinstance(factor, MatMul) else (factor,)
+            pieces.append(Piece(tuple(chain), indices[0], indices[1] if indices[1:] else None))
+        joiner = Joiner(pieces, product.out, sizes)
+        joiner.run()
+        return scalars, joiner
+
+    def _term(self, product: Product, coefficient: Any, form: Form) -> Term:
+        scalars, joiner = self._pieces(product, form)
+        number = sympy.Mul(coefficient, *scalars, *joiner.scalars)
+        return number, arranged(joiner, matrix_of(form.shape))
+
+
+def leaf(symbol: Any) -> Any:
+    """Return a symbol; a row is written as the transpose of itself, since vectors are columns."""
+    if isinstance(symbol, sympy.MatrixSymbol):
+        rows, columns = symbol.shape
+        if rows == 1 and columns == 1:
+            return matrices.apply("scalar", symbol)
+        return sympy.Transpose(symbol) if rows == 1 else symbol
+    return sympy.sympify(symbol) if isinstance(symbol, int) else symbol
+
+
+def matrix_of(shape: Sequence[Any]) -> tuple[Any, Any]:
+    """Return the shape as a matrix; a vector is a column."""
+    if len(shape) > 2:
+        raise UnsupportedError(f"a tensor of {len(shape)} axes has no matrix notation")
+    rows, columns = (*shape, 1)[:2]
+    return sympy.sympify(rows), sympy.sympify(columns)
+
+
+def arranged(joiner: Joiner, shape: tuple[Any, Any]) -> Chain:
+    """Return the chain of what is left of a product, in the order of its result."""
+    out, pieces = joiner.out, list(joiner.pieces)
+    ones = sympy.OneMatrix
+    if len(out) == 1:
+        if not pieces:
+            return (ones(*shape),)
+        if len(pieces) == 1 and pieces[0].indices == out:
+            return pieces[0].chain
+    elif out[0] == out[1]:
+        if not pieces:
+            return (sympy.Identity(shape[0]),)
+        if len(pieces) == 1 and pieces[0].indices == out[:1]:
+            return (textbook.Diagonal(pieces[0].value),)
+    else:
+        chain = _outer(pieces, out, shape)
+        if chain is not None:
+            return chain
+    raise UnsupportedError("a product over more than two shared axes has no matrix notation")
+
+
+def _outer(pieces: list[Piece], out: tuple[Any, ...], shape: tuple[Any, Any]) -> Chain | None:
+    """Return the chain of a matrix: one piece, or a column times a row."""
+    if len(pieces) == 1 and set(pieces[0].indices) == set(out):
+        piece = pieces[0] if pieces[0].row == out[0] else pieces[0].turned()
+        return piece.chain
+    vectors = {p.row: p.chain for p in pieces if p.is_vector}
+    if len(vectors) != len(pieces) or not set(vectors) <= set(out):
+        return None
+    if not pieces:
+        return (sympy.OneMatrix(*shape),)
+    ones = [(sympy.OneMatrix(n, 1),) for n in shape]
+    left, right = (vectors.get(i, one) for i, one in zip(out, ones, strict=True))
+    return left + transposed(right)
+
+
+# --- sums of chains ---
+
+
+def collected(terms: Sequence[Term], shape: tuple[Any, Any]) -> Any:
+    """Return a sum with common factors outside: `(A + A.T)*x`, `2*(X + Y)`."""
+    found = list(terms)
+    if len(found) > 1:
+        found = _factored(found, last=True)
+        found = _factored(found, last=False)
+    return total(found)
+
+
+def _factored(terms: list[Term], *, last: bool) -> list[Term]:
+    """Group terms that share their last (or first) matrix."""
+    groups: dict[Any, list[Term]] = {}
+    for place, (coefficient, chain) in enumerate(terms):
+        end = chain[-1] if last else chain[0]
+        key = end if len(chain) > 1 else place
+        groups.setdefault(key, []).append((coefficient, chain))
+    made = []
+    for group in groups.values():
+        if len(group) == 1:
+            made += group
+            continue
+        common = _common(group, last=last)
+        cut = slice(None, -len(common)) if last else slice(len(common), None)
+        content, inner = _content([(c, chain[cut]) for c, chain in group])
+        middle = (total(inner),)
+        made.append((content, middle + common if last else common + middle))
+    return made
+
+
+def _common(group: list[Term], *, last: bool) -> Chain:
+    """Return the longest common end that leaves something of each chain."""
+    chains = [chain[::-1] if last else chain for _, chain in group]
+    size = min(map(len, chains)) - 1
+    count = 0
+    while count < size and all(chain[count] == chains[0][count] for chain in chains):
+        count += 1
+    return tuple(chains[0][:count][::-1] if last else chains[0][:count])
+
+
+def _content(terms: list[Term]) -> tuple[Any, list[Term]]:
+    """Return the coefficient that all terms share up to sign, and the terms without it."""
+    lead = terms[0][0]
+    ratios = [sympy.cancel(c / lead) if c != lead else S.One for c, _ in terms]
+    if lead == 0 or any(r not in (S.One, S.NegativeOne) for r in ratios):
+        return S.One, terms
+    positive = abs(lead) if lead.is_Rational else lead
+    sign = lead / positive
+    return positive, [(r * sign, chain) for r, (_, chain) in zip(ratios, terms, strict=True)]
+
+
+def total(terms: Sequence[Term]) -> Any:
+    """Return a sum, a positive term first."""
+    if len(terms) == 1:
+        return scaled(*terms[0])
+    content, inner = _content(list(terms))
+    ordered = sorted(inner, key=lambda t: negative(t[0]))
+    made = textbook.Sum(*(scaled(*t) for t in ordered))
+    return made if content == 1 else scaled(content, (made,))
+
+
+def negative(coefficient: Any) -> bool:
+    """Return whether a coefficient is written with a minus."""
+    return bool(coefficient.could_extract_minus_sign())
+
+
+def scaled(coefficient: Any, chain: Chain) -> Any:
+    """Return a chain times a number; a minus goes into a difference, which it turns around."""
+    factors = list(chain)
+    if negative(coefficient):
+        for place, factor in enumerate(factors):
+            turned = opposite(factor, DEEP)
+            if turned is not None:
+                factors[place], coefficient = turned, -coefficient
+                break
+    value = joined(tuple(factors))
+    if coefficient == 1:
+        return value
+    inner = value.args if isinstance(value, MatMul) else (value,)
+    return textbook.Product(coefficient, *inner)
+
+
+def opposite(value: Any, depth: int) -> Any:
+    """Return a value with the other sign if it holds a difference to turn around, or None."""
+    if isinstance(value, MatAdd):
+        if not any(textbook.is_negative(t) for t in value.args):
+            return None
+        terms = [
+            textbook.without_sign(t) if textbook.is_negative(t) else scaled(S.NegativeOne, (t,))
+            for t in value.args
+        ]
+        return textbook.Sum(*sorted(terms, key=textbook.is_negative))
+    if depth and isinstance(value, (MatMul, textbook.Entrywise)):
+        for place, factor in enumerate(value.args):
+            turned = opposite(factor, depth - 1)
+            if turned is not None:
+                return value.func(*value.args[:place], turned, *value.args[place + 1 :])
+    return None
+
+
+# --- tensor gates ---
+
+
+def reduction(name: str) -> Callable[..., Any]:
+    """Return how a reduction is written; over the rows of a matrix it gives a column."""
+
+    def spell(atom: Atom, shape: Sequence[Any], operands: Sequence[Any]) -> Any:
+        if len(atom.data) == len(shape):
+            return matrices.apply(name, *operands)
+        (axis,) = atom.data
+        made = matrices.apply(name, *operands, params=(sympy.Integer(axis),))
+        return sympy.Transpose(made) if axis == 0 and atom.gate is not SOFTMAX else made
+
+    return spell
+
+
+def call(name: str) -> Callable[..., Any]:
+    """Return how a gate without options is written."""
+
+    def spell(atom: Atom, shape: Sequence[Any], operands: Sequence[Any]) -> Any:
+        return matrices.apply(name, *operands)
+
+    return spell
+
+
+def head(make: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Return how a gate with a head of SymPy is written."""
+    return lambda atom, shape, operands: make(*operands)
+
+
+def spell_tril(atom: Atom, shape: Sequence[Any], operands: Sequence[Any]) -> Any:
+    """Write a lower triangle; with half its diagonal it needs two terms."""
+    if not atom.data:
+        return matrices.apply("tril", *operands)
+    half = MatMul(S.Half, DiagonalMatrix(operands[0]))
+    return MatAdd(matrices.apply("tril", *operands), MatMul(-1, half))
+
+
+def spell_winners(atom: Atom, shape: Sequence[Any], operands: Sequence[Any]) -> Any:
+    """Write which entries are extreme."""
+    which, axes, _ = atom.data
+    name = "winners" if which == "max" else "losers"
+    params = () if len(axes) == len(shape) else (sympy.Integer(axes[0]),)
+    return matrices.apply(name, *operands, params=params)
+
+
+def spell_one_hot(atom: Atom, shape: Sequence[Any], operands: Sequence[Any]) -> Any:
+    """Write a one-hot vector."""
+    return matrices.apply("one_hot", *operands, params=(sympy.sympify(atom.data),))
+
+
+OPERATIONS: dict[Gate, Callable[..., Any]] = {
+    linalg.INVERSE: head(textbook.Inverse),
+    linalg.DET: head(textbook.Determinant),
+    linalg.LOGDET: call("logdet"),
+    linalg.CHOLESKY: call("cholesky"),
+    linalg.EXPM: call("expm"),
+    tensors.TRIL: spell_tril,
+    tensors.NORM: reduction("norm"),
+    tensors.LOGSUMEXP: reduction("logsumexp"),
+    tensors.MAX_OVER: reduction("max"),
+    tensors.MIN_OVER: reduction("min"),
+    tensors.WINNERS: spell_winners,
+    tensors.ONE_HOT: spell_one_hot,
+    SOFTMAX: reduction("softmax"),
+}

@@ -1,0 +1,148 @@
+"""SymPy's matrix expressions, printed as a textbook prints them.
+
+Each class is SymPy's own with another way to write itself: terms in the order of the derivation, a
+positive one first, differences as differences, `.*` for products entry by entry, `tr`, `det` and
+`inv` by their names. Everything else is SymPy's: `isinstance`, `subs`, `doit`, further algebra.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+from sympy import S
+from sympy.matrices.expressions.diagonal import DiagMatrix, DiagonalOf
+from sympy.printing.precedence import PRECEDENCE
+
+ADD, MUL, POW, ATOM = (PRECEDENCE[name] for name in ("Add", "Mul", "Pow", "Atom"))
+
+
+def is_negative(term: Any) -> bool:
+    """Return whether a term is written with a minus."""
+    coefficient = term.args[0] if isinstance(term, sympy.MatMul) else term
+    return not getattr(coefficient, "is_Matrix", False) and bool(
+        coefficient.could_extract_minus_sign()
+    )
+
+
+def without_sign(term: Any) -> Any:
+    """Return a term with the other sign; its coefficient is not a matrix."""
+    if not isinstance(term, sympy.MatMul):
+        return -term
+    coefficient, *factors = term.args
+    if coefficient is S.NegativeOne:
+        return factors[0] if len(factors) == 1 else Product(*factors)
+    return Product(-coefficient, *factors)
+
+
+class Sum(sympy.MatAdd):  # type: ignore[misc]
+    """A sum of matrices."""
+
+    def _sympystr(self, printer: Any, *_: Any) -> str:
+        text = ""
+        for term in self.args:
+            negative = is_negative(term)
+            shown = without_sign(term) if negative else term
+            bare = _constant(shown)
+            part = printer._print(bare) if bare is not None else printer.parenthesize(shown, ADD)
+            if not text:
+                text = f"-{part}" if negative else part
+            else:
+                text += f" - {part}" if negative else f" + {part}"
+        return text
+
+
+def _constant(term: Any) -> Any:
+    """Return the number that every entry of a matrix is, or None."""
+    if isinstance(term, sympy.OneMatrix):
+        return S.One
+    if isinstance(term, sympy.MatMul) and isinstance(term.args[-1], sympy.OneMatrix):
+        scalars = term.args[:-1]
+        return None if any(getattr(s, "is_Matrix", False) for s in scalars) else sympy.Mul(*scalars)
+    return None
+
+
+class Product(sympy.MatMul):  # type: ignore[misc]
+    """A product of scalars and matrices."""
+
+    def _sympystr(self, printer: Any, *_: Any) -> str:
+        scalars = [a for a in self.args if not getattr(a, "is_Matrix", False)]
+        factors = [a for a in self.args if getattr(a, "is_Matrix", False)]
+        chain = "*".join(printer.parenthesize(a, MUL) for a in factors)
+        number = sympy.Mul(*scalars)
+        if number.could_extract_minus_sign():
+            return f"-{_scaled(printer, -number, chain)}"
+        return _scaled(printer, number, chain)
+
+
+def _scaled(printer: Any, number: Any, chain: str) -> str:
+    """Return a number in front of a chain, and what it divides by after it."""
+    above, below = number.as_numer_denom() if number.is_Mul or number.is_Pow else (number, S.One)
+    if number.is_Rational:
+        above, below = sympy.Integer(number.p), sympy.Integer(number.q)
+    text = chain if above == 1 else f"{printer.parenthesize(above, MUL, strict=True)}*{chain}"
+    return text if below == 1 else f"{text}/{printer.parenthesize(below, MUL, strict=False)}"
+
+
+class Entrywise(sympy.HadamardProduct):  # type: ignore[misc]
+    """A product entry by entry."""
+
+    def _sympystr(self, printer: Any, *_: Any) -> str:
+        text = ""
+        for factor in self.args:
+            inverted = isinstance(factor, sympy.HadamardPower) and factor.args[1] == -1
+            shown = factor.args[0] if inverted and text else factor
+            sign = "./" if inverted else ".*"
+            part = printer.parenthesize(shown, MUL, strict=True)
+            text = f"{text} {sign} {part}" if text else part
+        return text
+
+
+class EntrywisePower(sympy.HadamardPower):  # type: ignore[misc]
+    """A power entry by entry."""
+
+    def _sympystr(self, printer: Any, *_: Any) -> str:
+        base, exponent = (printer.parenthesize(a, POW, strict=True) for a in self.args)
+        return f"{base}.**{exponent}"
+
+
+def _call(name: str) -> Any:
+    def write(self: Any, printer: Any, *_: Any) -> str:
+        return f"{name}({printer._print(self.args[0])})"
+
+    return write
+
+
+class Trace(sympy.Trace):  # type: ignore[misc]
+    """A trace."""
+
+    precedence = ATOM
+    _sympystr = _call("tr")
+
+
+class Determinant(sympy.Determinant):  # type: ignore[misc]
+    """A determinant."""
+
+    precedence = ATOM
+    _sympystr = _call("det")
+
+
+class Inverse(sympy.Inverse):  # type: ignore[misc]
+    """An inverse."""
+
+    precedence = ATOM
+    _sympystr = _call("inv")
+
+
+class Diagonal(DiagMatrix):  # type: ignore[misc]
+    """The diagonal matrix of a vector."""
+
+    precedence = ATOM
+    _sympystr = _call("diag")
+
+
+class DiagonalVector(DiagonalOf):  # type: ignore[misc]
+    """The diagonal of a matrix, as a column."""
+
+    precedence = ATOM
+    _sympystr = _call("diag")
