@@ -10,13 +10,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Add, Basic, Mul, Pow, Rational, S, default_sort_key, log
+from sympy import (
+    Add,
+    Basic,
+    HadamardPower,
+    Inverse,
+    MatAdd,
+    MatMul,
+    MatPow,
+    Mul,
+    Pow,
+    Rational,
+    S,
+    default_sort_key,
+    log,
+)
 
 from symgrad.expr import literal
 from symgrad.expr.heads import Indicator
 from symgrad.expr.numerals import decimal_places
 
 MARKS = (literal.Sub, literal.Neg, literal.Div)
+_SIGNED = frozenset([MatMul, HadamardPower, Inverse, MatPow])
 _DEEPEST = 40  # SymPy's ordering recurses; deeper trees keep the order in which they are stored
 _MOST_TERMS = 200  # and it is slow on long sums
 
@@ -105,7 +120,7 @@ def is_canonical(root: Any) -> bool:
 def _is_sign(node: Any) -> bool:
     if node.is_Rational:
         return bool(node.is_negative) or decimal_places(node) is None
-    if isinstance(node, (Add, Mul)):
+    if isinstance(node, (Add, Mul, MatAdd, MatMul)):
         return len(node.args) != 2
     return False
 
@@ -123,8 +138,13 @@ def distinct_nodes(root: Any) -> Iterator[Any]:
 
 
 def _parts(node: Any) -> list[Any]:
-    """Return the arguments as one list; some SymPy classes make them anew at each call."""
+    """Return the arguments as one list; some SymPy classes make them anew at each call.
+
+    A written matrix holds -1 as a sign, which is part of its head.
+    """
     args = node.args[:2] if isinstance(node, Indicator) else node.args
+    if type(node) in _SIGNED:
+        args = tuple(arg for arg in args if arg is not S.NegativeOne)
     return [arg for arg in args if isinstance(arg, Basic)]
 
 

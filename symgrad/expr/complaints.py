@@ -18,6 +18,7 @@ SUBSCRIPT = "a subscript is a whole number from 0 or a variable, as in `x[0]` or
 INDICATOR = (
     "`1(...)` is 1 where a comparison holds, as in `1(x > y)`; for a product write `1*(...)`"
 )
+LAST = "`axis=` comes last in a call"
 TIE = "`1(x > y)` takes nothing more than the value at equality, as in `1(x > y, tie=1/2)`"
 
 _MEANT = {

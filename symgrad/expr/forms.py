@@ -91,13 +91,13 @@ def indicator(comparison: Value, tie: Value | None) -> Expr:
     if tie is not None:
         if at_tie is S.One:
             raise Refusal("`tie` goes with `<` or `>`; take the `=` away", comparison.start)
-        at_tie = _tie(tie)
+        at_tie = tie_value(tie)
     x, y = reversed(node.args) if swap else node.args
     return literal.apply(heads.Indicator, x, y, at_tie)
 
 
-def _tie(value: Value) -> Any:
-    """Fold a quotient of two numbers, and take `nan`."""
+def tie_value(value: Value) -> Any:
+    """Return the value at a tie: a quotient of two numbers is folded, and `nan` is taken."""
     node = operands.number(value)
     if isinstance(node, literal.Div):
         top, bottom = node.args[0], node.args[1].args[0]

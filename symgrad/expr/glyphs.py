@@ -64,7 +64,7 @@ REFUSED = {
     "<<": "`<<` has no meaning for real numbers; write `x*2**n`",
     ">>": "`>>` has no meaning for real numbers; write `x/2**n`",
     "%": "`%` is no operator here; write `Mod(x, y)`",
-    "@": "`@` is the matrix product; here every name is a number, so write `*`",
+    "@": "`@` is the matrix product; here every name is a number: write `*`, or give `shapes=`",
     "!": "`!` is no operator here; write `factorial(n)`, or `not` for a condition",
     "'": "strings have no meaning in an expression; take the quotes away",
     '"': "strings have no meaning in an expression; take the quotes away",

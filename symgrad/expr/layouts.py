@@ -18,6 +18,7 @@ from symgrad.expr.catalogue import HALF
 from symgrad.expr.functions import TABLE
 from symgrad.expr.heads import Indicator
 from symgrad.expr.operators import ATOM, PRODUCT, SUM, UNARY
+from symgrad.expr.tensor_text import TENSOR_LAYOUTS
 
 Piece = str | tuple[Any, int]
 Layout = tuple[int, list[Piece]]
@@ -39,7 +40,8 @@ def _div(node: Any) -> Layout:
     return PRODUCT, [(x, PRODUCT), "/", (inverse.args[0], UNARY)]
 
 
-def _name(node: Any) -> Layout:
+def name(node: Any) -> Layout:
+    """Lay out what has a name."""
     return ATOM, [str(node.name)]
 
 
@@ -47,7 +49,8 @@ def _constant(written: str) -> Callable[[Any], Layout]:
     return lambda node: (ATOM, [written])
 
 
-def _separated(nodes: Iterable[Any]) -> list[Piece]:
+def separated(nodes: Iterable[Any]) -> list[Piece]:
+    """Return the pieces of nodes with commas between them."""
     pieces: list[Piece] = []
     for node in nodes:
         pieces += [", ", (node, 0)]
@@ -58,22 +61,22 @@ def call(node: Any) -> Layout:
     """Lay out any head as `name(arguments)`; an atom gives its own text."""
     if not getattr(node, "args", ()):
         return ATOM, [str(node)]
-    return ATOM, [f"{TABLE.name_of(type(node))}(", *_separated(node.args), ")"]
+    return ATOM, [f"{TABLE.name_of(type(node))}(", *separated(node.args), ")"]
 
 
 def _tuple(node: Any) -> Layout:
     comma = "," if len(node.args) == 1 else ""
-    return ATOM, ["(", *_separated(node.args), f"{comma})"]
+    return ATOM, ["(", *separated(node.args), f"{comma})"]
 
 
 def _indexed(node: Any) -> Layout:
     base, *indices = node.args
-    return ATOM, [str(base.label), "[", *_separated(indices), "]"]
+    return ATOM, [str(base.label), "[", *separated(indices), "]"]
 
 
 def _heaviside(node: Any) -> Layout:
     shown = node.args[:1] if node.args[1:] == (HALF,) else node.args
-    return ATOM, ["Heaviside(", *_separated(shown), ")"]
+    return ATOM, ["Heaviside(", *separated(shown), ")"]
 
 
 def _polygamma(node: Any) -> Layout:
@@ -88,7 +91,7 @@ def _in_a_row(split: Callable[[Any], Any]) -> Callable[[Any], Layout]:
     def layout(node: Any) -> Layout:
         counts, operands = split(node)
         shown: list[Piece] = [f"{count}, " for count in counts]
-        return ATOM, [f"{type(node).__name__}(", *shown, *_separated(operands), ")"]
+        return ATOM, [f"{type(node).__name__}(", *shown, *separated(operands), ")"]
 
     return layout
 
@@ -133,8 +136,8 @@ def _piecewise(node: Any) -> Layout:
     pairs = [pair.args for pair in node.args]
     if len(pairs) == 2 and pairs[1][1] is S.true:
         (chosen, condition), (other, _) = pairs
-        return ATOM, ["where(", *_separated((condition, chosen, other)), ")"]
-    return ATOM, ["Piecewise(", *_separated(node.args), ")"]
+        return ATOM, ["where(", *separated((condition, chosen, other)), ")"]
+    return ATOM, ["Piecewise(", *separated(node.args), ")"]
 
 
 # --- bound variables ---
@@ -144,25 +147,25 @@ def _over(node: Any) -> Layout:
     """Lay out `Sum`, `Product`, `Integral`: a limit that is only a variable has no brackets."""
     body, *limits = node.args
     shown = [limit.args[0] if len(limit.args) == 1 else limit for limit in limits]
-    return ATOM, [f"{type(node).__name__}(", *_separated((body, *shown)), ")"]
+    return ATOM, [f"{type(node).__name__}(", *separated((body, *shown)), ")"]
 
 
 def _derivative(node: Any) -> Layout:
     body, *counts = node.args
     shown = [pair.args[0] if pair.args[1] is S.One else pair for pair in counts]
-    return ATOM, ["Derivative(", *_separated((body, *shown)), ")"]
+    return ATOM, ["Derivative(", *separated((body, *shown)), ")"]
 
 
 def _block_call(node: Any) -> Layout:
     block, index, *operands = node.args
     port = f".{index}" if len(block.outputs) > 1 else ""
-    return ATOM, [f"{block.name}{port}(", *_separated(operands), ")"]
+    return ATOM, [f"{block.name}{port}(", *separated(operands), ")"]
 
 
 def _scan(node: Any) -> Layout:
     block, index, length, *operands = node.args
     port = f".{index}" if len(block.outputs) > 1 else ""
-    return ATOM, [f"{block.name}^{length}{port}(", *_separated(operands), ")"]
+    return ATOM, [f"{block.name}^{length}{port}(", *separated(operands), ")"]
 
 
 LAYOUTS: dict[type, Callable[[Any], Layout]] = {
@@ -170,8 +173,7 @@ LAYOUTS: dict[type, Callable[[Any], Layout]] = {
     literal.Neg: _neg,
     literal.Div: _div,
     type(S.Pi): _constant("pi"),
-    sympy.Symbol: _name,
-    sympy.MatrixSymbol: _name,
+    sympy.Symbol: name,
     sympy.Tuple: _tuple,
     ExprCondPair: _tuple,
     sympy.Indexed: _indexed,
@@ -190,5 +192,6 @@ LAYOUTS: dict[type, Callable[[Any], Layout]] = {
     sympy.Derivative: _derivative,
     region.Call: _block_call,
     region.Scan: _scan,
+    **TENSOR_LAYOUTS,
     **{head: _compare(symbol) for symbol, head in operators.COMPARISONS.items()},
 }

@@ -32,20 +32,29 @@ NUMBER, NAME, OPERATOR, SEPARATOR, END = "number", "name", "operator", "separato
 
 _DIGITS = "[0-9]+(?:_[0-9]+)*"
 _REFUSED = "|".join(re.escape(pair) for pair in glyphs.REFUSED if len(pair) > 1)
-_TOKEN = re.compile(
-    rf"""(?P<blank>[ \t]+|\#[^\r\n]*)
-    |(?P<number>(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][+-]?[0-9]+)?)
-    |(?P<name>[A-Za-z_][A-Za-z0-9_]*)
-    |(?P<refused>{_REFUSED})
-    |(?P<operator>\*\*|[<>=!]=|[-+*/^<>=&|~()\[\],])
-    |(?P<separator>;|\r?\n)
-    |(?P<other>.)""",
-    re.VERBOSE | re.DOTALL,
-)
+_MATRIX = r"\.\*\*?|\./|\.\^|\.T\b|@|'|"
 
 
-def tokens(text: str, limits: Limits) -> Iterator[Token]:
-    """Yield the tokens of `text`, the last of kind `END`.
+def _pattern(more: str = "", *, point: str = r"\.") -> re.Pattern[str]:
+    """Return the pattern of a token, with more operators and what counts as a decimal point."""
+    return re.compile(
+        rf"""(?P<blank>[ \t]+|\#[^\r\n]*)
+        |(?P<number>(?:{_DIGITS}(?:{point}(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][+-]?[0-9]+)?)
+        |(?P<name>[A-Za-z_][A-Za-z0-9_]*)
+        |(?P<refused>{_REFUSED})
+        |(?P<operator>{more}\*\*|[<>=!]=|[-+*/^<>=&|~()\[\],])
+        |(?P<separator>;|\r?\n)
+        |(?P<other>.)""",
+        re.VERBOSE | re.DOTALL,
+    )
+
+
+_SCALARS = _pattern()
+_MATRICES = _pattern(_MATRIX, point=r"\.(?![*/^])")  # `2./x` is `2 ./ x`
+
+
+def tokens(text: str, limits: Limits, *, matrices: bool = False) -> Iterator[Token]:
+    """Yield the tokens of `text`, the last of kind `END`; `matrices` adds their operators.
 
     Raises
     ------
@@ -55,7 +64,7 @@ def tokens(text: str, limits: Limits) -> Iterator[Token]:
     if len(text) > limits.length:
         raise Refusal(_too_long("text", limits.length, "characters", "length"), 0, limit=True)
     depth = count = 0
-    for match in _TOKEN.finditer(text):
+    for match in (_MATRICES if matrices else _SCALARS).finditer(text):
         kind = match.lastgroup
         if kind == "blank":
             continue

@@ -12,13 +12,14 @@ from typing import Any
 
 import sympy
 
-from symgrad.expr import complaints, forms, operands
+from symgrad.expr import complaints, elements, forms, matrix_functions, operands
+from symgrad.expr.algebra import Algebra
 from symgrad.expr.functions import Entry
 from symgrad.expr.lexer import END, NAME, NUMBER, SEPARATOR, Token, tokens
 from symgrad.expr.limits import Limits
 from symgrad.expr.numerals import read_number
 from symgrad.expr.operands import Value
-from symgrad.expr.operators import BINARY, PREFIX
+from symgrad.expr.operators import BINARY, POSTFIX, PREFIX
 from symgrad.expr.refusal import Refusal
 from symgrad.expr.scope import Scope
 from symgrad.expr.spans import Spans
@@ -54,14 +55,17 @@ class Machine:
         What is refused as too large.
     scope : Scope
         The meaning of names.
+    matrices : bool
+        Whether the text may hold matrices.
     """
 
-    def __init__(self, text: str, limits: Limits, scope: Scope) -> None:
+    def __init__(self, text: str, limits: Limits, scope: Scope, *, matrices: bool = False) -> None:
         self.scope = scope
         self.spans = Spans()
-        self._tokens = tokens(text, limits)
+        self._tokens = tokens(text, limits, matrices=matrices)
         self._digits = limits.digits
-        self._stack = Stack(self.spans, limits.nesting)
+        self._algebra = Algebra(text) if matrices else None
+        self._stack = Stack(self.spans, limits.nesting, self._algebra)
         self._frames: list[_Frame] = []
         self._numbers: dict[str, Any] = {}
         self._parts: dict[Any, Any] = {}
@@ -161,7 +165,7 @@ class Machine:
 
     def _assign(self, name: Token, token: Token) -> None:
         frame = self._frames[-1] if self._frames else None
-        if frame and frame.kind == _INDICATOR and name.text == "tie" and len(frame.items) == 1:
+        if frame and self._is_keyword(frame, name):
             frame.keyword = True
         elif self._before_name.kind == SEPARATOR and self._target is None and frame is None:
             self.scope.check_target(name)
@@ -170,12 +174,21 @@ class Machine:
             raise complaints.misplaced(name, token)
         self._step = self._operand
 
+    def _is_keyword(self, frame: _Frame, name: Token) -> bool:
+        """Return whether `name=` gives the value at a tie, or the axis of a reduction."""
+        if frame.kind == _INDICATOR:
+            return name.text == "tie" and len(frame.items) == 1
+        is_new = frame.kind == _CALL and bool(frame.items) and not frame.keyword
+        return is_new and self._algebra is not None and name.text == "axis"
+
     # --- where an operator is wanted ---
 
     def _operator(self, token: Token) -> None:
         if token.text in BINARY:
             self._stack.binary(token, self._base())
             self._step = self._operand
+        elif token.text in POSTFIX:
+            self._transpose(token)
         elif token.text == ",":
             self._comma(token)
         elif token.text in (")", "]"):
@@ -189,6 +202,12 @@ class Machine:
             bracket = self._frames[-1].bracket if self._frames else None
             raise complaints.misplaced(self._last, token, bracket)
 
+    def _transpose(self, token: Token) -> None:
+        assert self._algebra is not None  # the lexer gives this operator to matrices only
+        value = self._stack.values.pop()
+        node = matrix_functions.transposed(self._algebra, operands.quantity(value))
+        self._stack.node(node, value.start, token.end)
+
     def _base(self) -> int:
         return self._frames[-1].base if self._frames else 0
 
@@ -197,7 +216,7 @@ class Machine:
             raise complaints.unclosed(self._frames[-1].bracket)
         self._stack.reduce(0)
         self._result = self._stack.values.pop()
-        operands.number(self._result)
+        operands.quantity(self._result)
         self._named = self._target is not None
         if self._target is not None:
             self.scope.assign(self._target, self._result.node)
@@ -214,7 +233,9 @@ class Machine:
     def _comma(self, token: Token) -> None:
         if not self._frames:
             raise Refusal(complaints.COMMA, token.start)
-        self._take_item()
+        frame = self._take_item()
+        if frame.kind == _CALL and frame.keyword:
+            raise Refusal(complaints.LAST, token.start)
         self._step = self._operand
 
     def _take_item(self) -> _Frame:
@@ -237,8 +258,11 @@ class Machine:
         self._step = self._operator
 
     def _call(self, frame: _Frame) -> Any:
+        axis = frame.items.pop() if frame.keyword else None
         self._check_count(frame)
-        return frame.callee.build(frame.items)
+        if self._algebra is None:
+            return frame.callee.build(frame.items)
+        return matrix_functions.call(self._algebra, frame.callee, frame.items, axis, frame.start)
 
     def _check_count(self, frame: _Frame) -> None:
         entry: Entry = frame.callee
@@ -248,6 +272,8 @@ class Machine:
             raise Refusal(f"`{entry.name}` takes {entry.takes()}, but {found}", frame.start)
 
     def _index(self, frame: _Frame) -> Any:
+        if self._algebra is not None and not isinstance(frame.callee, sympy.IndexedBase):
+            return elements.entry(self._algebra, frame.callee, frame.items, frame.start)
         for value in frame.items:
             if not isinstance(value.node, sympy.Integer | sympy.Symbol):
                 raise Refusal(complaints.SUBSCRIPT, value.start)
@@ -260,7 +286,11 @@ class Machine:
             raise Refusal(complaints.INDICATOR, frame.start)
         if len(rest) > 1 or (rest and not frame.keyword):
             raise Refusal(complaints.TIE, rest[-1].start)
-        return forms.indicator(comparison, rest[0] if rest else None)
+        tie = rest[0] if rest else None
+        if self._algebra is not None and self._algebra.is_matrix(comparison.node):
+            value = None if tie is None else forms.tie_value(tie)
+            return matrix_functions.indicator(self._algebra, comparison, value, frame.start)
+        return forms.indicator(comparison, tie)
 
 
 def _bracketed(frame: _Frame, end: int) -> Value:

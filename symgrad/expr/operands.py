@@ -1,6 +1,7 @@
 """Values on the reader's stack, and what each place accepts.
 
-A value is a number, a condition, or a bracketed tuple of values. Imports the operators.
+A value is a number, a matrix, a condition, or a bracketed tuple of values. Imports the matrix
+heads.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ import sympy
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
+from symgrad.expr.matrices import MatrixOp
 from symgrad.expr.refusal import Refusal
 
 _CONDITIONS = (Relational, BooleanFunction, BooleanAtom)
+# Gates whose entries are conditions.
+CONDITION_GATES = frozenset(["lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"])
 
 NO_NUMBER = (
     "a condition stands where a number is wanted; write `1(x > y)` for 1 where it holds and 0 "
@@ -41,12 +45,32 @@ class Value(NamedTuple):
 
 
 def is_condition(node: Any) -> bool:
-    """Return True for comparisons, `True`, `False` and what joins them."""
-    return isinstance(node, _CONDITIONS)
+    """Return True for comparisons, `True`, `False` and what joins them, entry by entry or not."""
+    return isinstance(node, _CONDITIONS) or gate_of(node) in CONDITION_GATES
+
+
+def gate_of(node: Any) -> str:
+    """Return the gate that a matrix applies entry by entry, or an empty string."""
+    is_map = isinstance(node, MatrixOp) and node.name == "map"
+    return str(node.params[0]) if is_map else ""
 
 
 def number(value: Value) -> Any:
     """Return the node of a value that must be a number.
+
+    Raises
+    ------
+    Refusal
+        If it is a matrix, a condition or a tuple.
+    """
+    node = quantity(value)
+    if getattr(node, "is_Matrix", False):
+        raise Refusal("a matrix stands where a scalar is wanted", value.start, shape=True)
+    return node
+
+
+def quantity(value: Value) -> Any:
+    """Return the node of a value that must be a number or a matrix.
 
     Raises
     ------

@@ -1,6 +1,7 @@
 """The table of operators: how tight they bind and what they build.
 
-Precedences are Python's, and the printer reads them here too. Imports the literal builder.
+Precedences are Python's, and the printer reads them here too. Here an operator builds scalars; what
+it makes of matrices stands in `matrix_operators`. Imports the literal builder.
 """
 
 from __future__ import annotations
@@ -86,10 +87,17 @@ BINARY = {
         Operator("-", SUM, "numbers", literal.sub),
         Operator("*", PRODUCT, "numbers", literal.mul),
         Operator("/", PRODUCT, "numbers", literal.div),
+        Operator("@", PRODUCT, "numbers", literal.mul),
+        Operator(".*", PRODUCT, "numbers", literal.mul),
+        Operator("./", PRODUCT, "numbers", literal.div),
         Operator("**", POWER, "numbers", literal.power, right=True),
         Operator("^", POWER, "numbers", literal.power, right=True),
+        Operator(".**", POWER, "numbers", literal.power, right=True),
+        Operator(".^", POWER, "numbers", literal.power, right=True),
     )
 }
+
+POSTFIX = frozenset([".T", "'"])  # the transpose
 
 PREFIX = {
     operator.symbol: operator

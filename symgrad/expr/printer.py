@@ -10,20 +10,24 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import sympy
-from sympy import Add, Mul, Pow, S
+from sympy import Add, MatAdd, MatMul, Mul, Pow, S
 
 from symgrad.errors import FormTooLargeError
-from symgrad.expr import canonical
+from symgrad.expr import canonical, matrix_layouts
 from symgrad.expr.canonical import Product
 from symgrad.expr.catalogue import HALF
 from symgrad.expr.layouts import LAYOUTS, Layout, Piece, call
+from symgrad.expr.matrices import ScalarOp
+from symgrad.expr.matrix_layouts import MATRIX_LAYOUTS, Scaled
 from symgrad.expr.numerals import decimal_places, write_decimal, write_float, write_integer
 from symgrad.expr.operators import ATOM, POWER, PRODUCT, SUM, UNARY
+from symgrad.registry import provide
 
 LONGEST = 10_000_000
 _LONG = 1_000_000  # characters from which the size of the whole tree is worth counting
 
 
+@provide("expr.text")
 def text(
     expr: Any,
     *,
@@ -114,8 +118,9 @@ class _Style:
         """Return how tight `node` binds, and its pieces."""
         if type(node) in _STYLED:
             return _STYLED[type(node)](self, node)
-        if type(node) in LAYOUTS:
-            return LAYOUTS[type(node)](node)
+        known = LAYOUTS.get(type(node)) or MATRIX_LAYOUTS.get(type(node))
+        if known is not None:
+            return known(node)
         if getattr(node, "is_Number", False):
             return self.number(node)
         return call(node)
@@ -157,6 +162,32 @@ class _Style:
             pieces += ["/", (below, UNARY)]
         return PRODUCT if rest or product.bottom else UNARY, pieces
 
+    def matrix_sum(self, node: Any) -> Layout:
+        """Lay out a sum of matrices."""
+        pieces: list[Piece] = []
+        for negative, term in matrix_layouts.terms(node, fractions=self._fractions):
+            if not pieces:
+                pieces = ["-", (term, UNARY)] if negative else [(term, SUM)]
+            else:
+                pieces += [" - " if negative else " + ", (term, PRODUCT)]
+        return SUM, pieces
+
+    def matrix_product(self, node: Any) -> Layout:
+        """Lay out a product of scalars and matrices."""
+        return self.scaled(matrix_layouts.scaled(node, fractions=self._fractions))
+
+    def scaled(self, part: Scaled) -> Layout:
+        """Lay out a product that is split already; a lone matrix is itself."""
+        if part.is_plain and len(part.matrices) == 1:
+            return self.layout(part.matrices[0])
+        return matrix_layouts.product(part)
+
+    def scalar_operation(self, node: Any) -> Layout:
+        """Lay out an operation whose value is a number; a 1 × 1 matrix is written as it is."""
+        if node.name == "scalar":
+            return self.layout(node.operands[0])
+        return matrix_layouts.operation(node)
+
     def power(self, node: Any) -> Layout:
         """Lay out a power: a root, a fraction or `base**exponent`."""
         base, exponent = node.args
@@ -196,5 +227,9 @@ _STYLED: dict[type, Callable[[_Style, Any], Layout]] = {
     Mul: _Style.mul,
     Pow: _Style.power,
     Product: _Style.product,
+    MatAdd: _Style.matrix_sum,
+    MatMul: _Style.matrix_product,
+    Scaled: _Style.scaled,
+    ScalarOp: _Style.scalar_operation,
     type(S.Exp1): _Style.euler,
 }

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sympy import Expr
 
-from symgrad.errors import FormTooLargeError, LimitError, ParseError, UnsupportedError
+from symgrad.errors import (
+    FormTooLargeError,
+    LimitError,
+    ParseError,
+    TextShapeError,
+    UnsupportedError,
+)
+from symgrad.expr.declarations import Facts, Shapes, declared
 from symgrad.expr.limits import DEFAULT, Limits
 from symgrad.expr.machine import Machine
 from symgrad.expr.printer import text as print_text
@@ -28,9 +36,9 @@ class Parsed:
 
     Parameters
     ----------
-    expr : Expr
-        The literal tree of the last statement.
-    names : mapping of str to Expr
+    expr : Expr or MatrixExpr
+        The literal tree of the last statement; matrices are symbols with shapes in it.
+    names : mapping of str to Expr or MatrixExpr
         The assigned names in their order; a later use of a name is that very node.
     spans : Spans
         Where each node is written: `spans.of(node)`.
@@ -53,6 +61,8 @@ def parse(
     limits: Limits = DEFAULT,
     constants: Constants = (),
     functions: Iterable[str] = (),
+    shapes: Shapes | None = None,
+    assume: Facts = MappingProxyType({}),
 ) -> Parsed:
     """Read an expression, with assignments before it where wanted.
 
@@ -67,13 +77,20 @@ def parse(
         Catalan, or of one's own with their values.
     functions : iterable of str
         Names of undefined functions.
+    shapes : mapping of str to size or pair of sizes, optional
+        The matrices of the text: `{"W": ("m", "n"), "x": "n"}`, where one size makes a column
+        and a name is a size left open. With it, even empty, `@ .* ./ .^ .T '` and the
+        functions of matrices are read; every other name is a scalar.
+    assume : mapping of str to facts, optional
+        What is known of a matrix: `{"A": ("symmetric",)}`.
 
     Raises
     ------
-    ParseError, LimitError
-        If the text is no expression or too large; the message points at the place.
-    UnsupportedError, UnknownNameError
-        If `text`, a constant or a function is of a wrong kind or unknown.
+    ParseError, LimitError, TextShapeError
+        If the text is no expression, or too large, or shapes do not fit; the message points at the
+        place.
+    UnsupportedError, UnknownNameError, ShapeError
+        If `text`, a constant, a function, a shape or a fact is of a wrong kind or unknown.
 
     Notes
     -----
@@ -84,14 +101,19 @@ def parse(
     --------
     >>> parse("q = x + y; f = q*z")
     Parsed((x + y)*z)
+    >>> parse("norm2(W@x - y)", shapes={"W": ("m", "n"), "x": "n", "y": "m"})
+    Parsed(norm2(W@x - y))
     """
     if not isinstance(text, str):
         found = type(text).__name__
         raise UnsupportedError(f"`parse` takes text, but found {found}; only text needs parsing")
-    machine = Machine(text, limits, Scope(constants, functions))
+    is_plain = shapes is None and not assume
+    known = None if is_plain else declared(shapes or {}, assume)
+    scope = Scope(constants, functions, known)
+    machine = Machine(text, limits, scope, matrices=not is_plain)
     try:
         expr = machine.read()
     except Refusal as refusal:
-        kind = LimitError if refusal.limit else ParseError
+        kind = TextShapeError if refusal.shape else LimitError if refusal.limit else ParseError
         raise kind(refusal.message, text, refusal.position) from None
     return Parsed(expr, machine.scope.names, machine.spans)

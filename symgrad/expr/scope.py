@@ -13,7 +13,7 @@ from typing import Any
 import sympy
 
 from symgrad.errors import UnknownNameError, UnsupportedError, hint
-from symgrad.expr import functions, literal
+from symgrad.expr import functions, literal, matrix_functions
 from symgrad.expr.functions import TABLE, Entry
 from symgrad.expr.lexer import Token
 from symgrad.expr.refusal import Refusal
@@ -59,10 +59,20 @@ class Scope:
         Names that are numbers besides `pi`.
     functions : iterable of str
         Names of undefined functions.
+    declared : mapping of str to Basic, optional
+        The matrices and sizes of the text by name; functions of matrices are known where it is
+        given, even if it is empty.
     """
 
-    def __init__(self, constants: Constants, functions: Iterable[str]) -> None:
+    def __init__(
+        self,
+        constants: Constants,
+        functions: Iterable[str],
+        declared: Mapping[str, Any] | None = None,
+    ) -> None:
         self.names: dict[str, Any] = {}
+        self._declared = declared or {}
+        self._wholes = {} if declared is None else matrix_functions.ENTRIES
         self.constants = {"pi": sympy.pi} | _chosen(constants)
         self._undefined = {name: _undefined(name) for name in functions}
         self._variables: dict[str, Any] = {}
@@ -83,11 +93,14 @@ class Scope:
         known = self.names.get(name, self.constants.get(name, self._variables.get(name)))
         if known is not None:
             return known, False
-        self._variables[name] = sympy.Symbol(name)
+        self._variables[name] = self._declared.get(name) or sympy.Symbol(name)
         return self._variables[name], True
 
     def base(self, token: Token) -> Any:
-        """Return the indexed base of a name before `[`."""
+        """Return the matrix or the indexed base of a name before `[`."""
+        known = self.names.get(token.text, self._declared.get(token.text))
+        if getattr(known, "is_Matrix", False):
+            return self._variables.setdefault(token.text, known)
         if token.text in self.names or token.text in self.constants:
             raise Refusal(f"`{token.text}` is a single number and has no parts", token.start)
         return sympy.IndexedBase(token.text)
@@ -95,7 +108,7 @@ class Scope:
     def function(self, token: Token) -> Entry:
         """Return how to read a name before `(`."""
         name = token.text
-        entry = self._undefined.get(name) or TABLE.entry(name)
+        entry = self._undefined.get(name) or self._wholes.get(name) or TABLE.entry(name)
         if entry is not None:
             return entry
         if name in self.names or name in self._variables or name in self.constants:
@@ -105,10 +118,12 @@ class Scope:
 
     def _remedy(self, name: str) -> str:
         """Return what to write for an unknown function."""
-        known = [*TABLE.names(), *self._undefined]
+        known = [*TABLE.names(), *self._undefined, *self._wholes]
         meant = SYNONYMS.get(name) or next((k for k in known if k.lower() == name.lower()), None)
         if meant is not None:
             return f"; did you mean `{meant}`?"
+        if name in matrix_functions.ENTRIES:
+            return "; it takes matrices: give their shapes, as in `shapes={'A': ('n', 'n')}`"
         own = "for a function of your own name it in `functions=`"
         return hint(name, known) or f"; for a product write `{name}*(...)`, {own}"
 
@@ -123,9 +138,11 @@ class Scope:
             what = "has a value already"
         elif name in self._variables:
             what = "is a variable of this text already"
+        elif name in self._declared:
+            what = "is declared in `shapes`"
         elif name in self.constants:
             what = "is a constant"
-        elif name in self._undefined or TABLE.entry(name):
+        elif name in self._undefined or name in self._wholes or TABLE.entry(name):
             what = "is a function"
         else:
             return

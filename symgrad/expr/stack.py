@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from symgrad.expr import operands
+from symgrad.expr import matrix_operators, operands
+from symgrad.expr.algebra import Algebra
 from symgrad.expr.lexer import Token
 from symgrad.expr.operands import Value
-from symgrad.expr.operators import BINARY, COMPARISON, PREFIX, Operator, conjunction
+from symgrad.expr.operators import BINARY, COMPARISON, PREFIX, Operator
 from symgrad.expr.refusal import Refusal
 from symgrad.expr.spans import Spans
 
@@ -35,12 +36,15 @@ class Stack:
         Where built nodes are noted.
     nesting : int
         How many brackets, signs and powers may be open at once.
+    algebra : Algebra or None
+        The matrices of the text, if it may hold any.
     """
 
-    def __init__(self, spans: Spans, nesting: int) -> None:
+    def __init__(self, spans: Spans, nesting: int, algebra: Algebra | None = None) -> None:
         self.values: list[Value] = []
         self.pending: list[Pending] = []
         self._spans = spans
+        self._algebra = algebra
         self._nesting = nesting
         self._depth = 0
 
@@ -87,11 +91,10 @@ class Stack:
 
     def _build(self, pending: Pending) -> None:
         operator = pending.operator
-        check = _CHECKS[operator.takes]
         right = self.values.pop()
         if pending.prefix:
             self.close()
-            node = operator.build(check(right))
+            node = self._apply(pending, right)
             if node is right.node:
                 self.values.append(Value(node, pending.start, right.end))
             else:
@@ -101,17 +104,27 @@ class Stack:
         if operator.right:
             self.close()
         if operator.precedence == COMPARISON:
-            self._compare(operator, left, right)
+            self._compare(pending, left, right)
             return
-        self.node(operator.build(check(left), check(right)), left.start, right.end)
+        self.node(self._apply(pending, left, right), left.start, right.end)
 
-    def _compare(self, operator: Operator, left: Value, right: Value) -> None:
+    def _apply(self, pending: Pending, *values: Value) -> Any:
+        """Return what an operator makes of numbers, matrices or conditions."""
+        operator = pending.operator
+        if self._algebra is not None and self._algebra.takes(operator.symbol, values):
+            return matrix_operators.apply(self._algebra, operator.symbol, values, pending.start)
+        check = _CHECKS[operator.takes]
+        return operator.build(*(check(value) for value in values))
+
+    def _compare(self, pending: Pending, left: Value, right: Value) -> None:
         """Build a comparison; after another one, the two joined by `and`."""
         if left.tail is None:
-            node = operator.build(operands.number(left), operands.number(right))
+            node = self._apply(pending, left, right)
         else:
-            step = operator.build(left.tail, operands.number(right))
-            node = conjunction(left.node, step)
+            tail = left._replace(node=left.tail, tail=None)
+            step = Value(self._apply(pending, tail, right), left.start, right.end)
+            both = pending._replace(operator=BINARY["and"])
+            node = self._apply(both, left, step)
         self._spans.add(node, left.start, right.end)
         self.values.append(Value(node, left.start, right.end, right.node))
 

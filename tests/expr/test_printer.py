@@ -136,7 +136,7 @@ OTHERS: dict[str, Any] = {
     "f(x)": Function("f")(x),
     "Interval(0, 1, False, False)": sympy.Interval(0, 1),
     "M": sympy.MatrixSymbol("M", 2, 2),
-    "MatMul(M, M)": sympy.MatMul(sympy.MatrixSymbol("M", 2, 2), sympy.MatrixSymbol("M", 2, 2)),
+    "M@M": sympy.MatMul(sympy.MatrixSymbol("M", 2, 2), sympy.MatrixSymbol("M", 2, 2)),
     "zoo": S.ComplexInfinity,
     "0.1": sympy.Float("0.1"),
     "1e5000": Integer(10) ** 5000,
