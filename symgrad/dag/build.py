@@ -20,6 +20,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 from symgrad.dag import matrices
 from symgrad.dag.nodes import ADD, CONSTANT, DIV, MUL, NEG, POW, SQRT, SUB, Grower, Nodes
 from symgrad.dag.regions import Region
+from symgrad.dag.tensor_build import TENSOR_COMBINE, TENSOR_PARTS
 from symgrad.errors import UnsupportedError
 from symgrad.expr import hypergeometric, literal
 from symgrad.expr.region import Call, Scan
@@ -373,6 +374,7 @@ PARTS: dict[type, Callable[[Any], Sequence[Basic]]] = {
     sympy.Dummy: lambda e: (),
     Integer: lambda e: (),
     **matrices.MATRIX_PARTS,
+    **TENSOR_PARTS,
 }
 COMBINE: dict[type, Callable[[Builder, Any], int]] = {
     sympy.Add: combine_add,
@@ -391,4 +393,5 @@ COMBINE: dict[type, Callable[[Builder, Any], int]] = {
     sympy.Dummy: combine_leaf,
     Integer: combine_leaf,
     **matrices.MATRIX_COMBINE,
+    **TENSOR_COMBINE,
 }

@@ -1,0 +1,61 @@
+"""The table of tensor operations: how the shape of each follows from those of its operands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from symgrad.errors import ShapeError
+from symgrad.expr import tensor_algebra_shapes as algebra
+from symgrad.expr import tensor_shapes as shapes
+from symgrad.expr.dims import Shape, dim
+from symgrad.expr.tensor_index import indexed
+
+Rule = Callable[[str, Any, Sequence[Shape]], Shape]
+
+
+def written_out(name: str, params: Any, given: Sequence[Shape]) -> Shape:
+    """Return the shape of numbers written out."""
+    (shape,) = params
+    if any(given) or shapes.entries(shape) != len(given):
+        raise ShapeError(f"`{name}` of shape {shapes.shown(shape)} needs that many scalars")
+    return tuple(shape)
+
+
+ENTRYWISE = (
+    *("map", "where", "add", "sub", "mul", "div", "pow", "neg"),
+    *("and", "or", "not", "lt", "le", "gt", "ge", "eq", "ne"),
+)
+SHAPES: dict[str, Rule] = {
+    **dict.fromkeys(ENTRYWISE, shapes.elementwise),
+    **dict.fromkeys(
+        ["sum", "mean", "max", "min", "prod", "logsumexp", "norm"],
+        shapes.reduced,
+    ),
+    "softmax": shapes.along,
+    "log_softmax": shapes.along,
+    "array": written_out,
+    "transpose": shapes.transposed,
+    "reshape": shapes.reshaped,
+    "broadcast_to": shapes.widened,
+    "index": indexed,
+    "take": shapes.taken,
+    "one_hot": lambda name, params, given: (*given[0], dim(params[0])),
+    "concat": shapes.joined,
+    "stack": shapes.stacked,
+    "pad": shapes.padded,
+    "einsum": algebra.einsum_shape,
+    "matmul": algebra.matmul_shape,
+    "dot": algebra.dot_shape,
+    "outer": algebra.outer_shape,
+    "diag": algebra.diagonal_shape,
+    "trace": algebra.trace_shape,
+    "tril": algebra.triangle,
+    "triu": algebra.triangle,
+    "inv": algebra.square,
+    "det": algebra.of_square,
+    "logdet": algebra.of_square,
+    "cholesky": algebra.square,
+    "expm": algebra.square,
+    "solve": algebra.solved,
+}

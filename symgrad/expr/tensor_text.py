@@ -1,0 +1,203 @@
+"""How tensor expressions are written: NumPy's operators, and calls of symgrad's functions.
+
+A layout is how tight a node binds, and its pieces from left to right, as in `layouts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from sympy import Function, Symbol
+
+from symgrad.expr.functions import TABLE
+from symgrad.expr.operators import AMPERSAND, ATOM, BAR, COMPARISON, POWER, PRODUCT, SUM, UNARY
+from symgrad.expr.tensors import SLOTS, TensorOp, TensorScalar, TensorSymbol
+
+Piece = str | tuple[Any, int]
+Layout = tuple[int, list[Piece]]
+
+INFIX = {  # how tight, between what, and how tight each operand
+    "add": (SUM, " + ", SUM, PRODUCT),
+    "sub": (SUM, " - ", SUM, PRODUCT),
+    "mul": (PRODUCT, "*", PRODUCT, UNARY),
+    "div": (PRODUCT, "/", PRODUCT, UNARY),
+    "matmul": (PRODUCT, " @ ", PRODUCT, UNARY),
+    "pow": (POWER, "**", ATOM, UNARY),
+    "and": (AMPERSAND, " & ", AMPERSAND, AMPERSAND + 1),
+    "or": (BAR, " | ", BAR, BAR + 1),
+    **{
+        name: (COMPARISON, f" {sign} ", COMPARISON + 1, COMPARISON + 1)
+        for name, sign in {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}.items()
+    },
+}
+NAMES = {"eq": "equal", "ne": "not_equal"}
+
+
+def listed(operands: Iterable[Any]) -> list[Piece]:
+    """Return operands with commas between them."""
+    pieces: list[Piece] = []
+    for operand in operands:
+        pieces += [", ", (operand, 0)]
+    return pieces[1:]
+
+
+def called(name: str, operands: Sequence[Any], *options: str) -> Layout:
+    """Return a call with what stands behind the operands."""
+    return ATOM, [f"{name}(", *listed(operands), *[f", {o}" for o in options], ")"]
+
+
+def plainly(node: Any) -> Layout:
+    """Lay out a call without options."""
+    return called(NAMES.get(node.name, node.name), node.operands)
+
+
+def infix(node: Any) -> Layout:
+    """Lay out an operator between its operands."""
+    level, sign, left, right = INFIX[node.name]
+    a, b = node.operands
+    return level, [(a, left), sign, (b, right)]
+
+
+def before(sign: str) -> Callable[[Any], Layout]:
+    """Return the layout of a sign in front."""
+    return lambda node: (UNARY, [sign, (node.operands[0], UNARY)])
+
+
+def tuple_text(values: Sequence[Any]) -> str:
+    """Return a tuple as Python writes it."""
+    inner = ", ".join(tuple_text(v) if isinstance(v, tuple) else str(v) for v in values)
+    return f"({inner}{',' * (len(values) == 1)})"
+
+
+def axes_text(axes: Sequence[int], rank: int) -> list[str]:
+    """Return the option that names axes, unless it is all of them."""
+    if len(axes) == rank:
+        return []
+    return [f"axis={axes[0] if len(axes) == 1 else tuple_text(tuple(axes))}"]
+
+
+def _rank(node: Any) -> int:
+    return len(getattr(node.operands[0], "shape", ()))
+
+
+def _reduction(node: Any) -> Layout:
+    axes, keepdims = node.params
+    kept = ["keepdims=True"] if keepdims else []
+    return called(node.name, node.operands, *axes_text(axes, _rank(node)), *kept)
+
+
+def _along(node: Any) -> Layout:
+    return called(node.name, node.operands, *axes_text(node.params[0], _rank(node)))
+
+
+def _map(node: Any) -> Layout:
+    (body,) = node.params
+    slots = SLOTS[: len(node.operands)]
+    if isinstance(body, Function) and body.args == slots:
+        return called(TABLE.name_of(type(body)), node.operands)
+    free = [n for n in "xyzuvw" if Symbol(n) not in body.free_symbols]
+    names = [Symbol(n) for n in (free if len(free) >= len(slots) else map(str, SLOTS))]
+    renamed = dict(zip(slots, names, strict=False))
+    head = f"map(lambda {', '.join(str(renamed[s]) for s in slots)}: "
+    return ATOM, [head, (body.xreplace(renamed), 0), ", ", *listed(node.operands), ")"]
+
+
+def _transpose(node: Any) -> Layout:
+    (order,) = node.params
+    if order == tuple(range(len(order)))[::-1]:
+        return ATOM, [(node.operands[0], ATOM), ".T"]
+    return called("transpose", node.operands, tuple_text(order))
+
+
+def _shaped(node: Any) -> Layout:
+    return called(node.name, node.operands, tuple_text(node.params[0]))
+
+
+def _index(node: Any) -> Layout:
+    (x,) = node.operands
+    sizes = iter(x.shape)
+    items = [_item(part, None if part[0] == "new" else next(sizes)) for part in node.params[0]]
+    return ATOM, [(x, ATOM), f"[{', '.join(items)}]"]
+
+
+def _item(part: Sequence[Any], size: Any) -> str:
+    if part[0] != "cut":
+        return "None" if part[0] == "new" else str(part[1])
+    start, stop, step = part[1:]
+    low = "" if start == (0 if step > 0 else size - 1) else str(start)
+    high = "" if stop == (size if step > 0 else -1) else str(stop)
+    return f"{low}:{high}{f':{step}' if step != 1 else ''}"
+
+
+def _listing(node: Any) -> Layout:
+    axis = [f"axis={node.params[0]}"] if node.params[0] else []
+    return ATOM, [f"{node.name}([", *listed(node.operands), "]", *[f", {a}" for a in axis], ")"]
+
+
+def _array(node: Any) -> Layout:
+    (shape,) = node.params
+    pieces: list[Piece] = []
+    for place, entry in enumerate(node.operands):
+        opened = sum(place % size == 0 for size in _strides(shape))
+        pieces += [*([", "] if place else []), "[" * opened, (entry, 0)]
+        pieces.append("]" * sum((place + 1) % size == 0 for size in _strides(shape)))
+    return ATOM, ["array(", *pieces, ")"]
+
+
+def _strides(shape: Sequence[int]) -> list[int]:
+    sizes, total = [], 1
+    for n in reversed(shape):
+        total *= n
+        sizes.append(total)
+    return sizes
+
+
+def _pad(node: Any) -> Layout:
+    widths, value = node.params
+    constant = [f"constant_values={value}"] if value != 0 else []
+    return called("pad", node.operands, tuple_text(widths), *constant)
+
+
+def _trace(node: Any) -> Layout:
+    return called("trace", node.operands, *[f"axis{k + 1}={a}" for k, a in enumerate(node.params)
+                                            if a != k])  # fmt: skip
+
+
+def _einsum(node: Any) -> Layout:
+    return ATOM, [f'einsum("{node.params[0]}", ', *listed(node.operands), ")"]
+
+
+OPERATIONS: dict[str, Callable[[Any], Layout]] = {
+    **dict.fromkeys(INFIX, infix),
+    "neg": before("-"),
+    "not": before("~"),
+    **dict.fromkeys(["sum", "mean", "max", "min", "prod", "logsumexp", "norm"], _reduction),
+    "softmax": _along,
+    "log_softmax": _along,
+    "map": _map,
+    "einsum": _einsum,
+    "transpose": _transpose,
+    "reshape": _shaped,
+    "broadcast_to": _shaped,
+    "index": _index,
+    "take": lambda node: called("take", node.operands, f"axis={node.params[0]}"),
+    "one_hot": lambda node: called("one_hot", node.operands, str(node.params[0])),
+    "concat": _listing,
+    "stack": _listing,
+    "array": _array,
+    "pad": _pad,
+    "trace": _trace,
+}
+
+
+def operation(node: Any) -> Layout:
+    """Lay out an operation on tensors."""
+    return OPERATIONS.get(node.name, plainly)(node)
+
+
+TENSOR_LAYOUTS: dict[type, Callable[[Any], Layout]] = {
+    TensorSymbol: lambda node: (ATOM, [node.name]),
+    TensorOp: operation,
+    TensorScalar: operation,
+}
