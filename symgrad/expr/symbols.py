@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sympy import Basic, Expr, Indexed, MatrixSymbol, Symbol
+from sympy import Basic, Expr, Indexed
 
 from symgrad.errors import AmbiguousNameError, UnknownNameError, UnsupportedError, nearest
 from symgrad.expr.printer import text
@@ -84,7 +84,7 @@ def _by_label(available: Iterable[Any]) -> dict[str, list[Any]]:
 
 
 def _resolve(asked: Any, known: dict[str, list[Any]], names: Mapping[str, Expr]) -> Any:
-    if isinstance(asked, (Symbol, Indexed, MatrixSymbol)):
+    if isinstance(asked, Basic) and asked.is_symbol:
         return asked
     if isinstance(asked, Basic):
         raise UnsupportedError(
