@@ -17,9 +17,12 @@ from symgrad.calculus import wrt as structure
 from symgrad.dag.digraph import Graph, compact, graph
 from symgrad.dag.nodes import VARIABLE, Nodes
 from symgrad.errors import ShapeError, UnsupportedError
+from symgrad.expr.symbols import label
 from symgrad.numeric.analytic import require_analytic
 from symgrad.numeric.arithmetic import Floats, forward_values
 from symgrad.numeric.execution import point
+from symgrad.numeric.sizes import has_tensors
+from symgrad.numeric.tensor_differences import numeric_arrays
 
 STEP = 1e-5  # the lecture's, absolute
 LEAST = 1e-8  # smallest default step relative to |x|: below it rounding drowns the difference
@@ -109,6 +112,19 @@ def targets(f: Any, at: Mapping[Any, Any] | None, wrt: Any) -> tuple[list[Target
         else:
             found.append(Target(*_opened(whole, node)))
     return found, wanted
+
+
+def names_of(source: Graph, wanted: Any) -> list[str]:
+    """Return what each variable of a structure is called."""
+    return [_name(source, leaf) for leaf in structure.leaves(wanted)]
+
+
+def _name(source: Graph, leaf: Any) -> str:
+    return (
+        leaf
+        if isinstance(leaf, str)
+        else label(source.labels[leaf] if isinstance(leaf, int) else leaf)
+    )
 
 
 def _opened(whole: Sample, inner: int) -> tuple[Sample, int]:
@@ -251,6 +267,9 @@ def numeric_grad(
     >>> numeric_grad("x*y", {"x": 3.0, "y": 2.0}, "x", method="complex")
     2.0
     """
-    moved, wanted = targets(f, at, wrt)
+    source = graph(f)
+    if has_tensors(source):
+        return numeric_arrays(source, at, wrt, method, step)
+    moved, wanted = targets(source, at, wrt)
     found = [np.asarray(d).item() for d in differences(moved, method, step)]
     return structure.rename(wanted, found)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.dag.digraph import Graph
+from symgrad.dag.nodes import Nodes
 from symgrad.rules.row import Gate
 
 Winner = Callable[..., Any]
@@ -47,6 +48,24 @@ WINNERS: dict[str, Winner] = {
 }
 
 
+def _place(function: Winner) -> Winner:
+    """Return the winner of an extreme entry over axes: its place among the entries it beats."""
+
+    def winner(axes: tuple[int, ...], x: Any) -> Any:
+        kept = [k for k in range(np.ndim(x)) if k not in axes]
+        turned = np.transpose(x, (*kept, *axes))
+        return function(turned.reshape([*turned.shape[: len(kept)], -1]), axis=-1)
+
+    return winner
+
+
+TENSOR_WINNERS: dict[str, Winner] = {  # these are given the payload first
+    "max_over": _place(np.argmax),
+    "min_over": _place(np.argmin),
+    "norm": lambda axes, x: np.all(np.asarray(x) == 0, axis=axes),
+}
+
+
 def _tied(*args: Any) -> Any:
     stacked = np.stack(np.broadcast_arrays(*args))
     return np.sum(stacked == stacked.max(axis=0), axis=0) > 1
@@ -70,6 +89,11 @@ TIES: dict[str, Winner] = {
     "ceiling": _whole,
     "mod": lambda x, y: _whole(x / y),
     "indicator": lambda x, y, _: np.asarray(x) == y,
+}
+TENSOR_TIES: dict[str, Winner] = {
+    "max_over": lambda axes, x: np.sum(x == np.max(x, axis=axes, keepdims=True), axis=axes) > 1,
+    "min_over": lambda axes, x: np.sum(x == np.min(x, axis=axes, keepdims=True), axis=axes) > 1,
+    "norm": TENSOR_WINNERS["norm"],
 }
 RELATIONS = ("lt", "le", "gt", "ge", "eq", "ne")
 CONNECTIVES = ("and", "or", "not", "xor")
@@ -96,8 +120,11 @@ def _on(graph: Graph, node: int, values: Sequence[Any]) -> bool:
     gate, args = graph.nodes.gates[node], graph.nodes.args[node]
     if gate.name == "where":
         return any(_equal(graph, c, values) for c in _comparisons(graph, args[0]))
+    operands = [values[a] for a in args]
+    if gate.name in TENSOR_TIES:
+        return bool(np.any(TENSOR_TIES[gate.name](graph.nodes.payloads[node], *operands)))
     tied = TIES.get(gate.name)
-    return tied is not None and bool(np.any(tied(*[values[a] for a in args])))
+    return tied is not None and bool(np.any(tied(*operands)))
 
 
 def _comparisons(graph: Graph, condition: int) -> list[int]:
@@ -121,11 +148,37 @@ def _equal(graph: Graph, comparison: int, values: Sequence[Any]) -> bool:
 def message(graph: Graph, node: int, values: Sequence[Any]) -> str:
     """Return what to say of a node whose kink lies exactly at this point."""
     gate = graph.nodes.gates[node].name
-    operands = ", ".join(f"{graph.labels[a]} = {values[a]}" for a in graph.nodes.args[node])
+    shown = {a: _short(values[a]) for a in graph.nodes.args[node]}
+    operands = ", ".join(f"{graph.labels[a]} = {value}" for a, value in shown.items())
     return (
         f"`{gate}` (node {node}) has a kink exactly here, where {operands}; "
         "move the point, or choose kinks='min_norm'"
     )
+
+
+def _short(value: Any) -> str:
+    """Return a number, or an array without most of its entries."""
+    return np.array2string(value, threshold=8, edgeitems=2) if np.ndim(value) else str(value)
+
+
+def watched(graph: Graph) -> list[int]:
+    """Return the nodes that have a winner which may change."""
+    nodes = graph.nodes
+    return [
+        n
+        for n, gate in enumerate(nodes.gates)
+        if not nodes.constant[n] and (gate.name in TENSOR_WINNERS or _winner(gate) is not None)
+    ]
+
+
+def winner_at(nodes: Nodes, node: int, operands: Sequence[Any]) -> Any:
+    """Return the winner of a gate of scalars or tensors, at its operands."""
+    gate = nodes.gates[node]
+    if gate.name in TENSOR_WINNERS:
+        return TENSOR_WINNERS[gate.name](nodes.payloads[node], *operands)
+    winner = _winner(gate)
+    assert winner is not None
+    return winner(*operands)
 
 
 def crossed(graph: Graph, below: Sequence[Any], above: Sequence[Any]) -> Any:

@@ -19,7 +19,7 @@ from symgrad.errors import (
     UnknownNameError,
     UnsupportedError,
 )
-from symgrad.numeric.check import _verdict, relative_error
+from symgrad.numeric.report import relative_error, verdict_of
 
 x, y = symbols("x y")
 AT = {"x": 0.7, "y": 1.3}
@@ -49,7 +49,7 @@ def wrong(name: str, factor: str, offset: str = "0") -> Any:
     ],
 )
 def test_verdicts_change_at_the_lectures_thresholds(error: float, verdict: str) -> None:
-    assert verdict == _verdict(error)
+    assert verdict == verdict_of(error)
 
 
 @pytest.mark.parametrize(
