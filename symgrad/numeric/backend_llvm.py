@@ -1,32 +1,37 @@
 """LLVM: programs as machine code on vectors of points.
 
 The program becomes text of LLVM's intermediate representation, slots numbered, and LLVM compiles
-it in memory. Results are the same bits whatever the batch, the threads and the tier.
+it in memory: at once without optimising, and what is called often again, better, on a thread of
+its own. Results are the same bits whatever the batch, the threads and the tier.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import Future
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from symgrad.errors import BackendError
-from symgrad.numeric import llvm_ir
-from symgrad.numeric.backend import Backend, Executable
+from symgrad.numeric.backend import Backend, Executable, Packed
 from symgrad.numeric.inline import inline
-from symgrad.numeric.llvm_call import Batch, Descriptors, Layout, block_of, points_of
-from symgrad.numeric.llvm_driver import driver
+from symgrad.numeric.llvm_call import Descriptors, points_of
+from symgrad.numeric.llvm_code import point_entry
 from symgrad.numeric.llvm_gates import SPELLINGS
-from symgrad.numeric.llvm_machine import Loaded, absent, assemble, target
+from symgrad.numeric.llvm_machine import absent
 from symgrad.numeric.llvm_order import reordered
+from symgrad.numeric.llvm_point import PointCall, numpy_table
+from symgrad.numeric.llvm_tiers import Options, Points, Vectors, background
 from symgrad.numeric.program import Program
 from symgrad.numeric.spelling import unspelled
 
-LONGEST = 200  # operations of a function: LLVM's time grows faster than their number
 THREADS = 2
+BUDGET = 20.0  # seconds that compiling may take
+HOT_WORK = 500_000_000  # operations on points after which better code pays
+HOT_CALLS = 300  # calls at one point after which it does
 
 
 class Native(Executable):
@@ -38,36 +43,23 @@ class Native(Executable):
         What it computes.
     dtype : {"float64", "float32"}
         Of values and results.
-    threads : int
-        Threads for large batches.
-    cache : bool
-        Whether compiled code is kept on disk.
+    options : Options
+        How it is compiled and run.
     """
 
-    def __init__(self, program: Program, dtype: str, *, threads: int, cache: bool) -> None:
+    def __init__(self, program: Program, dtype: str, options: Options) -> None:
         start = perf_counter()
-        double = dtype == "float64"
-        spelled = reordered(inline(program, SPELLINGS))
-        self._target = target(double=double)
-        counts = len(program.inputs), len(program.outputs)
-        block = block_of(
-            sum(counts) + spelled.stats["temporaries"], self._target.size, self._target.lanes
-        )
-        code = llvm_ir.write(spelled, self._target, block=block, longest=LONGEST)
-        self._loaded = Loaded(assemble(code.text, optimised=0))
-        self._driver = Loaded(assemble(driver(self._target), optimised=1))
-        layout = Layout(*counts, code.waiting, block, self._target.size)
-        self._batch = Batch(
-            self._driver.address("run"),
-            self._loaded.address("kernel"),
-            layout,
-            threads,
-            max(len(spelled.operations), 1),
-        )
         self._type = np.dtype(dtype)
-        self._options = {"threads": threads, "cache": cache}
-        found = {"functions": code.functions, "block": block, "lanes": self._target.lanes}
-        super().__init__(program, dtype, code.text, {**found, "seconds": perf_counter() - start})
+        self._options = options
+        self._spelled = reordered(inline(program, SPELLINGS))
+        self._vectors = Vectors(self._spelled, options, double=dtype == "float64")
+        self._tier = self._vectors.kept() or self._vectors.quick()
+        self._points: Points | None = None
+        self._call: PointCall | None = None
+        self._heat = 0
+        self._waiting: dict[str, Future[None]] = {}
+        stats = {**self._tier.stats, "seconds": perf_counter() - start}
+        super().__init__(program, dtype, "\n".join(self._tier.texts), stats)
 
     def __call__(self, values: Sequence[Any], out: Sequence[Any] | None = None) -> list[Any]:
         """Return the outputs at arrays that broadcast."""
@@ -76,13 +68,112 @@ class Native(Executable):
         if out is None:
             made = np.empty((len(self.program.outputs), *shape), self._type)
             out = [made[k, ...] for k in range(len(made))]
-        sinks = Descriptors(out, shape)
-        sources = Descriptors(given, shape)
-        self._batch(sources.words, sinks.words, points_of(shape))
+        self._compute([(v, None) for v in given], [(o, None) for o in out], shape)
         return list(out)
+
+    def _compute(self, sources: Any, sinks: Any, shape: tuple[int, ...]) -> None:
+        count = points_of(shape)
+        self._tier.batch(Descriptors(sources, shape), Descriptors(sinks, shape), count)
+        self._heat += count * self._tier.work
+        if self._heat > HOT_WORK and not self._tier.optimised:
+            self._begin("batch", self._improve_batches)
+
+    # --- tiers ---
+
+    def _begin(self, name: str, task: Any) -> None:
+        """Have a task done on the compiler's thread, once."""
+        if name not in self._waiting:
+            self._waiting[name] = background().submit(task)
+
+    def optimise(self) -> None:
+        """Compile the better code now, and wait for it.
+
+        Raises
+        ------
+        BackendError
+            If it takes longer than the budget.
+        """
+        for name, task in (("batch", self._improve_batches), ("point", self._improve_points)):
+            self._begin(name, task)
+        for future in self._waiting.values():
+            future.result()
+
+    def _improve_batches(self) -> None:
+        if not self._tier.optimised:
+            self._tier = self._vectors.best()
+            self.stats.update(self._tier.stats)
+
+    def _improve_points(self) -> None:
+        if self._points is None:
+            self._points = Points(self._spelled, self._options, double=self._type.itemsize == 8)
+        if self._call is not None:
+            self._call.aim(1, self._points.kernel, 0, self._points.memory)
+
+    # --- packed arrays ---
+
+    def packed(self, ins: Sequence[int | None], outs: Sequence[int | None]) -> Packed | None:
+        """Return a shortcut for arrays of this dtype, packed along their last axes."""
+        shortcut = _Packed(self._compute, self._type, ins, outs)
+        if self.dtype != "float64" or numpy_table() is None:
+            return shortcut
+        tier = self._tier
+
+        def hot(*args: Any) -> list[Any] | None:
+            call = self._call
+            if call is not None and call.is_worn():
+                self._begin("point", self._improve_points)
+            return shortcut(*args)
+
+        entry = point_entry()
+        owned = (entry, tier, self)
+        self._call = PointCall(entry.address("call"), ins, outs, hot, owned, patience=HOT_CALLS)
+        self._call.aim(0, *tier.single())
+        kept = Points.kept(self._spelled, self._options, double=True)
+        if kept is not None:
+            self._points = kept
+            self._improve_points()
+        return self._call.function
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (self.program, self.dtype, self._options)
+
+
+class _Packed:
+    """Calls with arrays of one dtype, packed along their last axes, of any leading shapes."""
+
+    def __init__(
+        self, compute: Any, dtype: Any, ins: Sequence[int | None], outs: Sequence[int | None]
+    ) -> None:
+        self._compute, self._type = compute, dtype
+        self._ins, self._outs = list(ins), list(outs)
+
+    def __call__(self, *args: Any) -> list[Any] | None:
+        if len(args) != len(self._ins):
+            return None
+        groups, shapes = [], set()
+        for arg, size in zip(args, self._ins, strict=True):
+            array = np.asarray(arg) if isinstance(arg, (float, np.floating)) else arg
+            if type(array) is not np.ndarray or array.dtype != self._type:
+                return None
+            if not array.flags.aligned:
+                return None
+            if size is not None and (array.ndim == 0 or array.shape[-1] != size):
+                return None
+            groups.append((array, size))
+            shapes.add(array.shape if size is None else array.shape[:-1])
+        try:
+            shape = np.broadcast_shapes(*shapes)
+        except ValueError:
+            return None
+        sinks = [(self._made(shape, size), size) for size in self._outs]
+        self._compute(groups, sinks, shape)
+        return [array[()] for array, _ in sinks]
+
+    def _made(self, shape: tuple[int, ...], size: int | None) -> Any:
+        """Return an array for results in which each slot's points are neighbours."""
+        if size is None:
+            return np.empty(shape, self._type)
+        return np.moveaxis(np.empty((size, *shape), self._type), 0, -1)
 
 
 def _plain(value: Any, dtype: np.dtype[Any]) -> Any:
@@ -97,7 +188,8 @@ def build(
     *,
     threads: int | None = None,
     cache: bool = True,
-) -> Executable:
+    budget: float = BUDGET,
+) -> Native:
     """Compile a program.
 
     Parameters
@@ -110,11 +202,21 @@ def build(
         Threads for large batches; default: 2, where there are as many processors.
     cache : bool
         Whether compiled code is kept on disk.
+    budget : float
+        Seconds that compiling may take.
 
     Raises
     ------
     BackendError
-        If LLVM is absent or cannot spell a gate; the message names it.
+        If LLVM is absent, cannot spell a gate (the message names it), or the budget is spent.
+
+    Examples
+    --------
+    >>> import symgrad as sg
+    >>> from symgrad.numeric.program import lower
+    >>> run = build(lower(sg.graph("x*y + 1")), cache=False)
+    >>> run([np.array([1.0, 2.0]), 3.0])[0].tolist()
+    [4.0, 7.0]
     """
     name = np.dtype(dtype).name
     why_not = absent()
@@ -129,11 +231,11 @@ def build(
             f"the backend `llvm` cannot run this: it does not know `{listed}`; use backend='numpy'"
         )
     count = min(THREADS, os.cpu_count() or 1) if threads is None else max(1, threads)
-    return Native(program, name, threads=count, cache=cache)
+    return Native(program, name, Options(count, cache, budget))
 
 
-def _rebuilt(program: Program, dtype: str, options: dict[str, Any]) -> Executable:
-    return build(program, dtype, **options)
+def _rebuilt(program: Program, dtype: str, options: Options) -> Native:
+    return Native(program, dtype, options)
 
 
 def missing(program: Program) -> list[str]:

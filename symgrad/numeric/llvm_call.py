@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-CACHE = 1 << 20  # bytes that a block may take: a core's second cache
+CACHE = 1 << 21  # bytes that a block may take: a core's second cache
+LARGE = 1 << 23  # bytes of results from which on they do not pass through caches
 MOST = 256  # points of a block; more of them gain nothing
 LINE = 64  # bytes that memory is fetched by
 BUSY = 400_000  # operations on points below which a second thread costs more than it gives
@@ -96,28 +97,44 @@ def address(array: Array) -> int:
 
 
 class Descriptors:
-    """Addresses and strides of arrays that broadcast to one shape."""
+    """Addresses and strides of arrays that broadcast to one shape.
 
-    def __init__(self, arrays: Sequence[Array], shape: tuple[int, ...]) -> None:
+    Parameters
+    ----------
+    groups : sequence of (array, int or None)
+        Arrays, and how many slots each packs in its last axis; None: one slot, without that axis.
+    shape : tuple of int
+        What the other axes broadcast to.
+    """
+
+    def __init__(self, groups: Sequence[tuple[Array, int | None]], shape: tuple[int, ...]) -> None:
         self._shape = shape
         self._grids: list[Array] = []
-        self._arrays = arrays  # kept alive
-        table = [self._described(array) for array in arrays]
-        self.words = np.array(table, np.int64).reshape(len(arrays), 3)
+        self._groups = groups  # kept alive
+        rows: list[Any] = []
+        for array, packed in groups:
+            if packed is None:
+                rows.append([self._described(array, array.shape, array.strides)])
+            else:
+                one = self._described(array, array.shape[:-1], array.strides[:-1])
+                rows.append(np.array(one) + np.arange(packed)[:, None] * [array.strides[-1], 0, 0])
+        empty = np.zeros((0, 3), np.int64)
+        self.words = np.ascontiguousarray(np.concatenate([empty, *rows]), np.int64)
 
-    def _described(self, array: Array) -> tuple[int, int, int]:
-        shape, strides = self._shape, array.strides
-        if len(strides) == 1 and array.shape == shape:
+    def _described(
+        self, array: Array, shape: tuple[int, ...], strides: tuple[int, ...]
+    ) -> tuple[int, int, int]:
+        if len(strides) == 1 and shape == self._shape:
             return address(array), strides[0], 0
         if not strides:
             return address(array), 0, 0
-        return (address(array), *self._steps(array))
+        return (address(array), *self._steps(shape, strides))
 
-    def _steps(self, array: Array) -> tuple[int, int]:
+    def _steps(self, shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, int]:
         """Return stride and grid: axes that follow one another in memory are one axis."""
         axes: list[tuple[int, int]] = []
-        missing = len(self._shape) - array.ndim
-        own = [(1, 0)] * missing + list(zip(array.shape, array.strides, strict=True))
+        missing = len(self._shape) - len(shape)
+        own = [(1, 0)] * missing + list(zip(shape, strides, strict=True))
         for size, (given, stride) in zip(reversed(self._shape), reversed(own), strict=True):
             step = stride if given != 1 else 0
             if size == 1:
@@ -138,10 +155,8 @@ class Batch:
 
     Parameters
     ----------
-    run : int
-        Address of the driver.
-    kernel : int
-        Address of the program's kernel; may be replaced by one that gives the same numbers.
+    run, kernel : int
+        Addresses of the driver and of the program's kernel.
     layout : Layout
         Of the scratch memory.
     threads : int
@@ -152,19 +167,22 @@ class Batch:
 
     def __init__(self, run: int, kernel: int, layout: Layout, threads: int, work: int) -> None:
         self._run = RUN(run)
-        self.kernel = kernel
+        self._kernel = kernel
         self._layout = layout
         self._threads = threads
         self._work = work
         self._scratch = Scratch(layout.bytes)
 
-    def __call__(
-        self, sources: Array, sinks: Array, count: int, *, kernel: int | None = None
-    ) -> None:
-        """Compute `count` points; `sources` and `sinks` are tables of descriptors."""
+    def context(self, sources: int = 0, sinks: int = 0, *, streams: bool = False) -> Array:
+        """Return the words that the driver reads; tables of descriptors by their addresses."""
         layout = self._layout
-        words = [kernel or self.kernel, layout.inputs, layout.outputs, layout.block]
-        context = np.array([*words, address(sources), address(sinks), *layout.places], np.int64)
+        words = [self._kernel, layout.inputs, layout.outputs, layout.block, sources, sinks]
+        return np.array([*words, *layout.places, streams], np.int64)
+
+    def __call__(self, sources: Descriptors, sinks: Descriptors, count: int) -> None:
+        """Compute `count` points."""
+        streams = count * self._layout.outputs * self._layout.size > LARGE
+        context = self.context(address(sources.words), address(sinks.words), streams=streams)
         self._spread(address(context), count)
 
     def _spread(self, context: int, count: int) -> None:

@@ -5,9 +5,10 @@ points from `begin` to `end`: of each block it copies what the kernel cannot rea
 strides, the last few points) to scratch memory, and copies results from there. `single(context,
 scratch, x, out)` computes one point from plain arrays.
 
-A context is nine 64-bit words: kernel, inputs, outputs, points of a block, descriptors of inputs
-and of outputs, and where in the scratch memory the table of outputs, copies of inputs, copies of
-outputs and waiting values begin (ten in all). A descriptor is three: address, stride in bytes,
+A context is 64-bit words: kernel, inputs, outputs, points of a block, descriptors of inputs and of
+outputs, where in the scratch memory the table of outputs, copies of inputs, results and waiting
+values begin, and whether arrays stream: larger than caches, they are fetched ahead a block at a
+time, and results go from scratch memory past the caches, which is twice as fast. A descriptor is three: address, stride in bytes,
 and 0 or the address of a grid: its number of axes, then size and stride of each, last axis first.
 """
 
@@ -18,7 +19,10 @@ from symgrad.numeric.llvm_writer import Target
 WORDS = (
     *("kernel", "inputs", "outputs", "block", "sources", "sinks"),
     *("table", "copies", "results", "waiting"),
+    "streams",
 )
+OFFSETS = WORDS[6:10]
+WHOLE = frozenset(["inputs", "outputs", "block", "streams"])
 
 ADDRESS = """
 define internal ptr @address(ptr %d, i64 %j) nounwind {
@@ -59,8 +63,56 @@ out:
 }
 """
 
-COPIES = """
+# Whole lines of memory, past the caches.
+STREAMS = """
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
+define internal void @ahead(ptr %from, i64 %bytes) nounwind {
+entry:
+  br label %line
+line:
+  %i = phi i64 [ 0, %entry ], [ %i1, %line ]
+  %place = getelementptr i8, ptr %from, i64 %i
+  call void @llvm.prefetch.p0(ptr %place, i32 0, i32 2, i32 1)
+  %i1 = add i64 %i, 64
+  %more = icmp ult i64 %i1, %bytes
+  br i1 %more, label %line, label %done
+done:
+  ret void
+}
+define internal void @pour(ptr %to, ptr %from, i64 %bytes) nounwind {
+entry:
+  %start = ptrtoint ptr %to to i64
+  %below = sub i64 0, %start
+  %gap = and i64 %below, 63
+  %part = icmp ult i64 %gap, %bytes
+  %head = select i1 %part, i64 %gap, i64 %bytes
+  call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %from, i64 %head, i1 false)
+  %rest = sub i64 %bytes, %head
+  %body = and i64 %rest, -64
+  %end = add i64 %head, %body
+  %some = icmp ne i64 %body, 0
+  br i1 %some, label %line, label %tail
+line:
+  %i = phi i64 [ %head, %entry ], [ %i1, %line ]
+  %f = getelementptr i8, ptr %from, i64 %i
+  %t = getelementptr i8, ptr %to, i64 %i
+  %value = load <8 x i64>, ptr %f, align SIZE
+  store <8 x i64> %value, ptr %t, align 64, !nontemporal !0
+  %i1 = add i64 %i, 64
+  %more = icmp ult i64 %i1, %end
+  br i1 %more, label %line, label %tail
+tail:
+  %last = sub i64 %rest, %body
+  %f.last = getelementptr i8, ptr %from, i64 %end
+  %t.last = getelementptr i8, ptr %to, i64 %end
+  call void @llvm.memcpy.p0.p0.i64(ptr %t.last, ptr %f.last, i64 %last, i1 false)
+  ret void
+}
+!0 = !{ i32 1 }
+"""
+
+COPIES = """
 define internal i1 @in_line(ptr %d) nounwind {
   %d1 = getelementptr i8, ptr %d, i64 8
   %d2 = getelementptr i8, ptr %d, i64 16
@@ -104,7 +156,7 @@ entry:
 whole:
   %to = call ptr @address(ptr %d, i64 %j)
   %bytes = mul i64 %count, SIZE
-  call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %from, i64 %bytes, i1 false)
+  call void @pour(ptr %to, ptr %from, i64 %bytes)
   br label %done
 each:
   %e = phi i64 [ 0, %entry ], [ %e1, %each ]
@@ -133,6 +185,8 @@ define void @run(ptr %c, ptr %s, i64 %begin, i64 %end) nounwind {
 entry:
   FIELDS
   %span = mul i64 %block, SIZE
+  %large = icmp ne i64 %streams, 0
+  %small = xor i1 %large, true
   %some = icmp ult i64 %begin, %end
   br i1 %some, label %round, label %done
 round:
@@ -174,13 +228,16 @@ source.line:
   br i1 %there, label %source.there, label %source.copy
 source.there:
   %place = call ptr @address(ptr %d, i64 %b)
+  br i1 %large, label %source.ahead, label %source.next
+source.ahead:
+  call void @ahead(ptr %place, i64 %bytes)
   br label %source.next
 source.copy:
   call void @fetch(ptr %d, ptr %copy, i64 %b, i64 %count, i64 %padded)
   br label %source.next
 source.next:
-  %given = phi ptr [ %copy, %source.constant ], [ %place, %source.there ], [ %copy, %source.copy ]
-  %mask = phi i64 [ 0, %source.constant ], [ -1, %source.there ], [ -1, %source.copy ]
+  %given = phi ptr [ %copy, %source.constant ], [ %place, %source.there ], [ %place, %source.ahead ], [ %copy, %source.copy ]
+  %mask = phi i64 [ 0, %source.constant ], [ -1, %source.there ], [ -1, %source.ahead ], [ -1, %source.copy ]
   store ptr %given, ptr %cell, align 8
   store i64 %mask, ptr %cell8, align 8
   %i1 = add i64 %i, 1
@@ -197,7 +254,8 @@ sink:
   %obytes = mul i64 %o, %span
   %result = getelementptr i8, ptr %results, i64 %obytes
   %oline = call i1 @in_line(ptr %od)
-  %othere = and i1 %oline, %even
+  %ofits = and i1 %oline, %even
+  %othere = and i1 %ofits, %small
   br i1 %othere, label %sink.there, label %sink.next
 sink.there:
   %oplace = call ptr @address(ptr %od, i64 %b)
@@ -290,8 +348,8 @@ def _fields() -> str:
     """Return lines that read a context."""
     lines = []
     for k, word in enumerate(WORDS):
-        offset = word in WORDS[6:]
-        kind = "i64" if offset or word in ("inputs", "outputs", "block") else "ptr"
+        offset = word in OFFSETS
+        kind = "i64" if offset or word in WHOLE else "ptr"
         name = f"{word}.offset" if offset else word
         lines.append(f"%{word}.word = getelementptr i8, ptr %c, i64 {8 * k}")
         lines.append(f"%{name} = load {kind}, ptr %{word}.word, align 8")
@@ -308,7 +366,7 @@ def driver(target: Target) -> str:
     target : Target
         The target that kernels are written for.
     """
-    text = ADDRESS + COPIES + RUN + SINGLE
+    text = ADDRESS + STREAMS + COPIES + RUN + SINGLE
     words = {
         "FIELDS": _fields(),
         "ELEMENT": target.element,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import reduce
 
 from symgrad.numeric.kernels import SELU_ALPHA, SELU_SCALE
+from symgrad.numeric.llvm_math import has_sincos, sincos
 from symgrad.numeric.llvm_writer import Writer
 
 Spelling = Callable[..., str]
@@ -34,14 +35,37 @@ def folded(spelling: Spelling) -> Spelling:
     return lambda w, *args: reduce(lambda x, y: spelling(w, x, y), args)
 
 
-def inverse(name: str) -> Spelling:
+def inverse(function: Spelling) -> Spelling:
     """Return the spelling of 1/f(x)."""
-    return lambda w, x: w.div(w.constant(1.0), w.call(name, x))
+    return lambda w, x: w.div(w.constant(1.0), function(w, x))
 
 
 def of_inverse(name: str) -> Spelling:
     """Return the spelling of f(1/x)."""
     return lambda w, x: w.call(name, w.div(w.constant(1.0), x))
+
+
+def wave(w: Writer, x: str, *, cosine: bool) -> str:
+    """Return sin(x) or cos(x), and remember both where both are wanted."""
+    name = "cos" if cosine else "sin"
+    if not has_sincos(w.target):
+        return w.call(name, x)
+    if x not in w.paired:
+        return w.called(sincos(w.target, w.declared, sine=not cosine, cosine=cosine), x)
+    if x not in w.waves:
+        symbol = sincos(w.target, w.declared, sine=True, cosine=True)
+        w.waves[x] = w.called_for_two(symbol, x)
+    return w.waves[x][cosine]
+
+
+def sine(w: Writer, x: str) -> str:
+    """Return sin(x)."""
+    return wave(w, w.number(x), cosine=False)
+
+
+def cosine(w: Writer, x: str) -> str:
+    """Return cos(x)."""
+    return wave(w, w.number(x), cosine=True)
 
 
 def related(relation: str) -> Spelling:
@@ -157,7 +181,7 @@ def logaddexp(w: Writer, x: str, y: str) -> str:
 def sinc(w: Writer, x: str) -> str:
     """Return sin(x)/x; 1 at 0."""
     x = w.number(x)
-    found = w.div(w.call("sin", x), x)
+    found = w.div(sine(w, x), x)
     return w.select(w.compare("oeq", x, w.constant(0.0)), w.constant(1.0), found)
 
 
@@ -181,7 +205,7 @@ def leaky_relu(w: Writer, x: str, alpha: str | None = None) -> str:
 def elu(w: Writer, x: str, alpha: str | None = None) -> str:
     """Return the exponential linear unit; no overflow on the positive side."""
     zero = w.constant(0.0)
-    bend = w.call("expm1", smaller(w, x, zero))
+    bend = w.call("expm1", smaller(w, zero, x))
     left = w.mul(w.constant(1.0) if alpha is None else alpha, bend)
     return w.select(w.compare("ogt", x, zero), x, left)
 
@@ -228,7 +252,7 @@ def kronecker(w: Writer, x: str, y: str) -> str:
 
 LIBM = {
     **{name: name for name in ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "cbrt")},
-    **{name: name for name in ("sin", "cos", "tan", "asin", "acos", "atan", "atan2", "hypot")},
+    **{name: name for name in ("tan", "asin", "acos", "atan", "atan2", "hypot")},
     **{name: name for name in ("sinh", "cosh", "tanh", "asinh", "acosh", "atanh")},
     **{"erf": "erf", "erfc": "erfc", "gamma": "tgamma", "Rem": "fmod"},
 }
@@ -240,6 +264,8 @@ ARITHMETIC: dict[str, Spelling] = {
     "neg": Writer.neg,
     "pow": power,
     "sqrt": exact("sqrt"),
+    "sin": sine,
+    "cos": cosine,
     "xlogy": xlogy,
     "logaddexp": logaddexp,
     "logsumexp": folded(logaddexp),
@@ -248,12 +274,12 @@ ARITHMETIC: dict[str, Spelling] = {
     "erf2": erf_between,
 }
 QUOTIENTS: dict[str, Spelling] = {
-    "cot": inverse("tan"),
-    "sec": inverse("cos"),
-    "csc": inverse("sin"),
-    "coth": inverse("tanh"),
-    "sech": inverse("cosh"),
-    "csch": inverse("sinh"),
+    "cot": inverse(named("tan")),
+    "sec": inverse(cosine),
+    "csc": inverse(sine),
+    "coth": inverse(named("tanh")),
+    "sech": inverse(named("cosh")),
+    "csch": inverse(named("sinh")),
     "acot": of_inverse("atan"),
     "asec": of_inverse("acos"),
     "acsc": of_inverse("asin"),
@@ -296,7 +322,7 @@ ACTIVATIONS: dict[str, Spelling] = {
     "sigmoid": sigmoid,
     "softplus": lambda w, x: logaddexp(w, x, w.constant(0.0)),
     "swish": lambda w, x: w.mul(x, sigmoid(w, x)),
-    "relu": lambda w, x: larger(w, x, w.constant(0.0)),
+    "relu": lambda w, x: larger(w, w.constant(0.0), x),
     "leaky_relu": leaky_relu,
     "elu": elu,
     "selu": selu,

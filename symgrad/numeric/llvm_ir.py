@@ -21,7 +21,10 @@ from symgrad.numeric.llvm_gates import MULTIPLIED, SPELLINGS, whole_power
 from symgrad.numeric.llvm_writer import Target, Writer
 from symgrad.numeric.program import Operation, Program
 
+WAVES = ("sin", "cos")
 ATTRIBUTES = "attributes #0 = { nounwind willreturn memory(none) }"
+LINKS = 25  # functions of a module: LLVM cannot be interrupted within one
+TYPES = "(ptr, ptr, ptr, i64)"
 HEAD = "(ptr noalias %P, ptr noalias %O, ptr noalias %T, i64 %n) nounwind"
 
 
@@ -31,15 +34,15 @@ class Code:
 
     Parameters
     ----------
-    text : str
-        The module.
+    texts : tuple of str
+        The modules; together they make the kernel.
     waiting : int
         Values that wait between functions, at most at a time.
     functions : int
         Links of the chain.
     """
 
-    text: str
+    texts: tuple[str, ...]
     waiting: int
     functions: int
 
@@ -77,6 +80,13 @@ def _numbers(program: Program) -> list[float | bool]:
     return found
 
 
+def _kernel(links: int, elsewhere: int) -> str:
+    """Return the function that calls all links; the first so many are in other modules."""
+    declared = "\n".join(f"declare void @link{k}{TYPES} nounwind" for k in range(elsewhere))
+    calls = "\n".join(f"  call void @link{k}(ptr %P, ptr %O, ptr %T, i64 %n)" for k in range(links))
+    return f"{declared}\ndefine void @kernel{HEAD} {{\n{calls}\n  ret void\n}}"
+
+
 class _Module:
     """Cuts a program into functions and writes them."""
 
@@ -91,31 +101,36 @@ class _Module:
         self._free: list[int] = []
         self._rooms = 0
         self.truths: set[int] = set()  # slots whose value is a truth value
+        waves = [{op.args[0] for op in program.operations if op.gate.name == n} for n in WAVES]
+        self.paired = waves[0] & waves[1]  # slots whose sine and cosine are both wanted
         self.places: dict[int, list[int]] = {}  # outputs of a slot
         for place, slot in enumerate(program.outputs):
             self.places.setdefault(slot, []).append(place)
 
     def code(self) -> Code:
-        program, longest = self.program, self.longest
-        operations = program.operations
+        longest, operations = self.longest, self.program.operations
         cuts = range(0, max(len(operations), 1), longest)
         last = self._last_functions()
-        bodies = []
+        ends: dict[int, list[int]] = {}
+        for slot, end in last.items():
+            ends.setdefault(end, []).append(slot)
+        texts, bodies = [], []
         for number, start in enumerate(cuts):
             function = _Function(self, number)
             function.run(start, operations[start : start + longest], last)
             if number == len(cuts) - 1:
                 function.finish()
             bodies.append(function.text())
-            for slot, end in last.items():
-                if end == number and slot in self.home:
+            for slot in ends.get(number, ()):
+                if slot in self.home:
                     self._free.append(self.home.pop(slot))
-        links = "\n".join(
-            f"  call void @link{k}(ptr %P, ptr %O, ptr %T, i64 %n)" for k in range(len(cuts))
-        )
-        kernel = f"define void @kernel{HEAD} {{\n{links}\n  ret void\n}}"
-        parts = [*self.declared.values(), *bodies, kernel, ATTRIBUTES]
-        return Code("\n".join(parts) + "\n", self._rooms, len(cuts))
+            if len(bodies) == LINKS or number == len(cuts) - 1:
+                if number == len(cuts) - 1:
+                    bodies.append(_kernel(len(cuts), len(cuts) - len(bodies)))
+                texts.append("\n".join([*self.declared.values(), *bodies, ATTRIBUTES, ""]))
+                self.declared.clear()
+                bodies.clear()
+        return Code(tuple(texts), self._rooms, len(cuts))
 
     def _last_functions(self) -> dict[int, int]:
         """Return the last function that reads each operation's slot."""
@@ -171,7 +186,7 @@ class _Function:
         """Return the function."""
         target = self.module.target
         body = "\n  ".join(self.writer.lines)
-        return f"""define internal void @link{self.number}{HEAD} {{
+        return f"""define void @link{self.number}{HEAD} {{
 entry:
   br label %loop
 loop:
@@ -191,7 +206,10 @@ done:
             exponent = self._whole(args[1])
             if exponent is not None:
                 return self._power(args[0], exponent)
-        return SPELLINGS[name](self.writer, *[self._value(a) for a in args])
+        given = [self._value(a) for a in args]
+        if name in WAVES and args[0] in self.module.paired:
+            self.writer.paired.add(given[0])
+        return SPELLINGS[name](self.writer, *given)
 
     def _whole(self, slot: int) -> int | None:
         """Return a small whole constant."""

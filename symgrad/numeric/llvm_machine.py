@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -158,14 +159,15 @@ def assemble(text: str, *, optimised: int) -> bytes:
 
 
 class Loaded:
-    """Object code in memory; alive as long as this object is."""
+    """Object code in memory, pieces linked; alive as long as this object is."""
 
-    def __init__(self, code: bytes) -> None:
+    def __init__(self, codes: Sequence[bytes]) -> None:
         import llvmlite.binding as llvm
 
         with _LOADING:
             self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine(1))
-            self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+            for code in codes:
+                self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
             self._engine.finalize_object()
 
     def address(self, name: str) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symgrad.numeric.program import Operation, Program
+from symgrad.numeric.program import Operation, Program, Step, _last_reads
 
 Args = list[tuple[int, ...]]
 
@@ -39,14 +39,14 @@ def reordered(program: Program) -> Program:
     """Return the program with its operations in the order of `ordered`; slots are renumbered."""
     first, order = program.first, ordered(program)
     place = {first + k: first + new for new, k in enumerate(order)}
-    operations = []
+    steps: list[Step] = []
     for k in order:
         op = program.operations[k]
-        operations.append(
-            Operation(op.gate, tuple([place.get(a, a) for a in op.args]), op.payload, ())
-        )
+        steps.append((op.gate, tuple([place.get(a, a) for a in op.args]), op.payload))
     outputs = tuple(place.get(o, o) for o in program.outputs)
-    return Program(program.inputs, program.constants, tuple(operations), outputs)
+    dead = _last_reads(steps, outputs)
+    operations = tuple(Operation(*step, ends) for step, ends in zip(steps, dead, strict=True))
+    return Program(program.inputs, program.constants, operations, outputs)
 
 
 def _depths(args: Args) -> list[int]:

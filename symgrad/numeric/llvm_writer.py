@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -97,6 +97,8 @@ class Writer:
         self.declared = declared
         self.lines: list[str] = []
         self.truths: set[str] = set()  # names whose value is a mask
+        self.paired: set[str] = set()  # names whose sine and cosine are both wanted
+        self.waves: dict[str, tuple[str, str]] = {}  # what these are
         self._count = 0
         self._vector, self._mask = target.vector, target.mask
 
@@ -185,6 +187,43 @@ class Writer:
         right = f"select {self._mask} {self.mask(condition)}, {kind} {x}, {kind} {y}"
         return self._truth(right) if masks else self.line(right)
 
+    # --- bits ---
+
+    def start(self, count: int) -> None:
+        """Give numbers from `count` on, where another writer fills the same function."""
+        self._count = count
+
+    @property
+    def _whole(self) -> str:
+        return f"<{self.target.lanes} x i{8 * self.target.size}>"
+
+    def bits(self, x: str) -> str:
+        """Return the bits of numbers as integers."""
+        return self.line(f"bitcast {self._vector} {x} to {self._whole}")
+
+    def add_bits(self, x: str, value: int) -> str:
+        """Return integers plus a constant."""
+        return self.line(f"add {self._whole} {x}, {self._integer(value)}")
+
+    def bit_test(self, x: str, bit: int) -> str:
+        """Return where a bit of integers is set."""
+        found = self.line(f"and {self._whole} {x}, {self._integer(bit)}")
+        return self._truth(f"icmp ne {self._whole} {found}, zeroinitializer")
+
+    def shifted_bit(self, x: str, bit: int) -> str:
+        """Return integers whose sign bit is the given bit of `x`, else 0."""
+        found = self.line(f"and {self._whole} {x}, {self._integer(bit)}")
+        way = 8 * self.target.size - bit.bit_length()
+        return self.line(f"shl {self._whole} {found}, {self._integer(way)}")
+
+    def flip_sign(self, x: str, signs: str) -> str:
+        """Return numbers with their sign changed where the integers have a sign bit."""
+        found = self.line(f"xor {self._whole} {self.bits(x)}, {signs}")
+        return self.line(f"bitcast {self._whole} {found} to {self._vector}")
+
+    def _integer(self, value: int) -> str:
+        return f"splat (i{8 * self.target.size} {value})"
+
     # --- functions ---
 
     def intrinsic(self, name: str, *args: str) -> str:
@@ -194,40 +233,77 @@ class Writer:
         self.declared.setdefault(
             symbol, f"declare {kind} @{symbol}({', '.join([kind] * len(args))})"
         )
-        return self._called(symbol, args)
+        return self.called(symbol, *args)
 
     def call(self, name: str, *args: str) -> str:
         """Return a function of libm: the machine's vector function, or lane by lane."""
         symbol = self.target.vector_functions.get(name)
-        kinds = ", ".join([self._vector] * len(args))
         if symbol is None:
-            symbol = f"lanes.{name}"
-            if symbol not in self.declared:
-                self._lane_by_lane(symbol, name, len(args))
-        elif self.target.lanes == self.target.wide:
-            self.declared.setdefault(symbol, f"declare {self._vector} @{symbol}({kinds}) #0")
-        else:
-            return self._padded(symbol, args)
-        return self._called(symbol, args)
-
-    def _padded(self, symbol: str, args: tuple[str, ...]) -> str:
-        """Return a vector function of one point: the same bits as in a full vector."""
-        target = self.target
-        full = f"<{target.wide} x {target.element}>"
+            return self.lane_by_lane(name, *args)
+        lanes, wide = self.target.lanes, self.target.wide
+        full = f"<{wide} x {self.target.element}>"
         self.declared.setdefault(
             symbol, f"declare {full} @{symbol}({', '.join([full] * len(args))}) #0"
         )
-        spread = []
-        for arg in args:
-            one = f"{self._vector} {self.number(arg)}, {self._vector} poison"
-            name = self.line(f"shufflevector {one}, <{target.wide} x i32> zeroinitializer")
-            spread.append(f"{full} {name}")
-        found = self.line(f"call {full} @{symbol}({', '.join(spread)})")
-        return self.line(f"shufflevector {full} {found}, {full} poison, <1 x i32> zeroinitializer")
+        if lanes == wide:
+            return self.called(symbol, *args)
+        numbers = [self.number(a) for a in args]
+        if lanes == 1:  # the same bits as in a full vector
+            return self._sliced(self._part(symbol, numbers, ["0"] * wide), lanes)
+        parts = [
+            self._part(symbol, numbers, list(map(str, range(start, start + wide))))
+            for start in range(0, lanes, wide)
+        ]
+        return self._joined(parts)
 
-    def _called(self, symbol: str, args: tuple[str, ...]) -> str:
+    def _part(self, symbol: str, args: Sequence[str], lanes: Sequence[str]) -> str:
+        """Return a vector function of some lanes."""
+        full = f"<{len(lanes)} x {self.target.element}>"
+        picked = ", ".join(f"i32 {lane}" for lane in lanes)
+        given = []
+        for arg in args:
+            both = f"{self._vector} {arg}, {self._vector} poison"
+            name = self.line(f"shufflevector {both}, <{len(lanes)} x i32> <{picked}>")
+            given.append(f"{full} {name}")
+        return self.line(f"call {full} @{symbol}({', '.join(given)})")
+
+    def _sliced(self, value: str, lanes: int) -> str:
+        full = f"<{self.target.wide} x {self.target.element}>"
+        picked = ", ".join(f"i32 {lane}" for lane in range(lanes))
+        both = f"{full} {value}, {full} poison"
+        return self.line(f"shufflevector {both}, <{lanes} x i32> <{picked}>")
+
+    def _joined(self, parts: Sequence[str]) -> str:
+        """Return vectors one behind the other; their number is a power of 2."""
+        size = self.target.wide
+        while len(parts) > 1:
+            kind = f"<{size} x {self.target.element}>"
+            picked = ", ".join(f"i32 {lane}" for lane in range(2 * size))
+            parts = [
+                self.line(f"shufflevector {kind} {x}, {kind} {y}, <{2 * size} x i32> <{picked}>")
+                for x, y in zip(parts[::2], parts[1::2], strict=True)
+            ]
+            size *= 2
+        return parts[0]
+
+    def called(self, symbol: str, *args: str) -> str:
+        """Return a function of the module, from vectors to a vector."""
         given = ", ".join(f"{self._vector} {self.number(a)}" for a in args)
         return self.line(f"call {self._vector} @{symbol}({given})")
+
+    def called_for_two(self, symbol: str, arg: str) -> tuple[str, str]:
+        """Return both values of a function of the module that gives a pair."""
+        pair = f"{{ {self._vector}, {self._vector} }}"
+        found = self.line(f"call {pair} @{symbol}({self._vector} {self.number(arg)})")
+        first = self.line(f"extractvalue {pair} {found}, 0")
+        return first, self.line(f"extractvalue {pair} {found}, 1")
+
+    def lane_by_lane(self, name: str, *args: str) -> str:
+        """Return libm's scalar function of each lane."""
+        symbol = f"lanes.{name}"
+        if symbol not in self.declared:
+            self._lane_by_lane(symbol, name, len(args))
+        return self.called(symbol, *args)
 
     def _lane_by_lane(self, symbol: str, name: str, count: int) -> None:
         """Write a helper that calls libm's scalar function for each lane."""

@@ -1,0 +1,196 @@
+"""Tiers: code that is there at once, and better code of the same bits.
+
+Unoptimised code of one vector at a time is compiled first. Optimised code works on several vectors
+at a time where a program waits for its own results (sines in a chain); one point has a kernel of
+its own, on plain numbers.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from symgrad.numeric import llvm_ir
+from symgrad.numeric.llvm_call import Batch, Layout, Scratch, address, block_of
+from symgrad.numeric.llvm_code import compiled, key, runner, stored
+from symgrad.numeric.llvm_machine import Loaded, target
+from symgrad.numeric.program import Program
+
+LONGEST = 200  # operations of a function: LLVM's time grows faster than their number
+TOGETHER = 4  # vectors at a time where that hides waiting
+WAVES = 0.05  # share of sines and cosines from which on it does
+WIDEST = 5_000  # operations up to which it may: code grows with it
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a program is compiled and run.
+
+    Parameters
+    ----------
+    threads : int
+        Threads for large batches.
+    cache : bool
+        Whether compiled code is kept on disk.
+    budget : float
+        Seconds that compiling may take.
+    """
+
+    threads: int
+    cache: bool
+    budget: float
+
+
+@lru_cache(maxsize=1)
+def background() -> ThreadPoolExecutor:
+    """Return the thread that compiles better code."""
+    return ThreadPoolExecutor(1, "symgrad-compiler")
+
+
+class Tier:
+    """A kernel in memory, with its driver."""
+
+    def __init__(
+        self,
+        codes: list[bytes],
+        texts: tuple[str, ...],
+        layout: Layout,
+        lanes: int,
+        options: Options,
+        stats: dict[str, Any],
+    ) -> None:
+        self.texts, self.stats = texts, stats
+        self.work: int = max(stats["operations"], 1)
+        self.optimised = stats["tier"] == "optimised"
+        self._loaded = Loaded(codes)
+        self._driver = runner(lanes, double=layout.size == 8)
+        self._layout = layout
+        kernel, run = self._loaded.address("kernel"), self._driver.address("run")
+        self.batch = Batch(run, kernel, layout, options.threads, self.work)
+        self._held: tuple[Any, ...] = ()
+
+    def single(self) -> tuple[int, int, int]:
+        """Return the driver for one point, its context and its memory."""
+        context = self.batch.context()
+        scratch = Scratch(self._layout.bytes).take()
+        self._held = context, scratch
+        return self._driver.address("single"), address(context), scratch[1]
+
+
+class Vectors:
+    """Kernels of a program on vectors.
+
+    Parameters
+    ----------
+    program : Program
+        What LLVM can spell, in order.
+    options : Options
+        How it is compiled.
+    double : bool
+        Whether numbers have 64 bits.
+    """
+
+    def __init__(self, program: Program, options: Options, *, double: bool) -> None:
+        self._program, self._options, self._double = program, options, double
+        self._values = len(program.inputs) + len(program.outputs) + program.stats["temporaries"]
+        self._wide = target(double=double).wide
+        self._code = self._written(self._wide)
+
+    def _written(self, lanes: int) -> llvm_ir.Code:
+        aim = target(double=self._double, lanes=lanes)
+        block = self._block(lanes)
+        return llvm_ir.write(self._program, aim, block=block, longest=LONGEST)
+
+    def _block(self, lanes: int) -> int:
+        return block_of(self._values, 8 if self._double else 4, max(lanes, TOGETHER * self._wide))
+
+    def _best_lanes(self) -> int:
+        operations = self._program.operations
+        waves = sum(op.gate.name in llvm_ir.WAVES for op in operations)
+        chained = waves > WAVES * len(operations) and len(operations) <= WIDEST
+        return self._wide * (TOGETHER if chained else 1)
+
+    def _name(self, tier: str) -> str:
+        return key(tier, str(self._best_lanes()), *self._code.texts)
+
+    def _tier(
+        self, codes: list[bytes], code: llvm_ir.Code, lanes: int, tier: str, cached: bool
+    ) -> Tier:
+        counts = len(self._program.inputs), len(self._program.outputs)
+        layout = Layout(*counts, code.waiting, self._block(lanes), 8 if self._double else 4)
+        stats = {
+            "operations": len(self._program.operations),
+            "functions": code.functions,
+            "lanes": lanes,
+            "block": layout.block,
+            "tier": tier,
+            "cached": cached,
+        }
+        return Tier(codes, code.texts, layout, lanes, self._options, stats)
+
+    def kept(self) -> Tier | None:
+        """Return the best kernel that is on disk, or None."""
+        if not self._options.cache:
+            return None
+        pieces = len(self._code.texts)
+        lanes = self._best_lanes()
+        codes = stored(self._name("optimised"), pieces)
+        if codes is not None:
+            return self._tier(codes, self._written(lanes), lanes, "optimised", True)
+        codes = stored(self._name("quick"), pieces)
+        if codes is not None:
+            return self._tier(codes, self._code, self._wide, "quick", True)
+        return None
+
+    def quick(self) -> Tier:
+        """Compile without optimising."""
+        name = self._name("quick") if self._options.cache else None
+        codes = compiled(self._code.texts, optimised=0, name=name, budget=self._options.budget)
+        return self._tier(codes, self._code, self._wide, "quick", False)
+
+    def best(self) -> Tier:
+        """Compile with optimising."""
+        lanes = self._best_lanes()
+        code = self._written(lanes)
+        name = self._name("optimised") if self._options.cache else None
+        codes = compiled(code.texts, optimised=1, name=name, budget=self._options.budget)
+        return self._tier(codes, code, lanes, "optimised", False)
+
+
+class Points:
+    """The kernel of a program for one point, on plain numbers."""
+
+    def __init__(
+        self,
+        program: Program,
+        options: Options,
+        *,
+        double: bool,
+        found: tuple[llvm_ir.Code, list[bytes]] | None = None,
+    ) -> None:
+        code, codes = found or (_point_code(program, double=double), None)
+        if codes is None:
+            name = key("point", *code.texts) if options.cache else None
+            codes = compiled(code.texts, optimised=1, name=name, budget=options.budget)
+        self._loaded = Loaded(codes)
+        self._memory = np.zeros(code.waiting + 1)
+        self.kernel = self._loaded.address("kernel")
+        self.memory = address(self._memory)
+
+    @classmethod
+    def kept(cls, program: Program, options: Options, *, double: bool) -> Points | None:
+        """Return the kernel that is on disk, or None."""
+        if not options.cache:
+            return None
+        code = _point_code(program, double=double)
+        codes = stored(key("point", *code.texts), len(code.texts))
+        return None if codes is None else cls(program, options, double=double, found=(code, codes))
+
+
+def _point_code(program: Program, *, double: bool) -> llvm_ir.Code:
+    aim = target(double=double, lanes=1)
+    return llvm_ir.write(program, aim, block=1, longest=LONGEST, packed=True)
