@@ -13,7 +13,14 @@ from functools import cached_property
 from symgrad.calculus.forward import forward
 from symgrad.calculus.growth import Growth, Wanted
 from symgrad.calculus.reverse import sweep
-from symgrad.calculus.sparsity import Pattern, carriers, influences, positions, rows_of
+from symgrad.calculus.sparsity import (
+    Pattern,
+    carriers,
+    full_rows,
+    influences,
+    positions,
+    rows_of,
+)
 from symgrad.dag.digraph import Graph
 from symgrad.dag.nodes import reachable
 from symgrad.errors import UnsupportedError
@@ -118,12 +125,15 @@ class Plan:
         Tangents of all nodes together, one a variable that moves the node: the cost of `derive`.
     derive : callable
         Returns the graph of the entries, in the order of the pattern.
+    whole : Pattern
+        All places, below the diagonal too.
     """
 
     pattern: Pattern
     moving: int
     tangents: int
     derive: Callable[[], Graph]
+    whole: Pattern
 
 
 def sparse_jacobian(graph: Graph, wrt: Wanted, kinks: str = "min_norm") -> Plan:
@@ -142,7 +152,7 @@ def sparse_jacobian(graph: Graph, wrt: Wanted, kinks: str = "min_norm") -> Plan:
             found |= walks.columns(_by_column(pattern, rest))
         return growth.freeze([found[place] for place in pattern.places()])
 
-    return Plan(pattern, len(walks.carried), walks.tangents, derive)
+    return Plan(pattern, len(walks.carried), walks.tangents, derive, pattern)
 
 
 def sparse_hessian(graph: Graph, wrt: Wanted, kinks: str = "min_norm") -> Plan:
@@ -168,7 +178,7 @@ def sparse_hessian(graph: Graph, wrt: Wanted, kinks: str = "min_norm") -> Plan:
         found = walks.columns(few) | walks.columns(many)
         return growth.freeze([found[place] for place in derived])
 
-    return Plan(upper, len(walks.carried), walks.tangents, derive)
+    return Plan(upper, len(walks.carried), walks.tangents, derive, walks.pattern)
 
 
 def _growth(graph: Graph, wrt: Wanted, kinks: str) -> Growth:
@@ -179,19 +189,6 @@ def _growth(graph: Graph, wrt: Wanted, kinks: str) -> Growth:
             "leave it out: the structure of tensor derivatives is kept as a formula"
         )
     return Growth(graph, kinks)
-
-
-def full_rows(pattern: Pattern) -> list[int]:
-    """Return the rows that hold so much more than the others that they are treated apart.
-
-    Notes
-    -----
-    k rows apart and the longest of the others: their sum bounds the number of walks or colours.
-    """
-    order = sorted(range(len(pattern.rows)), key=lambda i: -len(pattern.rows[i]))
-    lengths = [*(len(pattern.rows[i]) for i in order), 0]
-    apart = min(range(len(lengths)), key=lambda k: k + lengths[k])
-    return order[:apart]
 
 
 def _rows_are_cheaper(walks: Walks, rows: Sequence[int]) -> bool:

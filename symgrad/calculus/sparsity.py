@@ -104,6 +104,19 @@ def rows_of(
     return Pattern(tuple(rows[o] for o in outputs), len(wrt))
 
 
+def full_rows(pattern: Pattern) -> list[int]:
+    """Return the rows that hold so much more than the others that they are treated apart.
+
+    Notes
+    -----
+    k rows apart and the longest of the others: their sum bounds the number of walks or colours.
+    """
+    order = sorted(range(len(pattern.rows)), key=lambda i: -len(pattern.rows[i]))
+    lengths = [*(len(pattern.rows[i]) for i in order), 0]
+    apart = min(range(len(lengths)), key=lambda k: k + lengths[k])
+    return order[:apart]
+
+
 def carriers(
     nodes: Nodes, needed: bytearray, sources: Iterable[int], kinks: str = "min_norm"
 ) -> Carriers:

@@ -146,7 +146,7 @@ class Numpy(Executable):
             for kernel, args, target, buffered in plan.many:
                 operands = [registers[a] for a in args]
                 registers[target] = (
-                    kernel(*operands, room[target]) if buffered else kernel(*operands)
+                    kernel(*operands, out=room[target]) if buffered else kernel(*operands)
                 )
             for part, register in zip(parts, plan.results, strict=True):
                 if register >= 0 and registers[register] is not part:

@@ -226,7 +226,7 @@ def test_an_arrow_is_the_full_one() -> None:
     source, x = arrow(9)
 
     assert sg.hessian(source, x) == sg.hessian(source, x, sparse=True)
-    assert [0] == entries.full_rows(
+    assert [0] == sparsity.full_rows(
         sparsity.Pattern((tuple(range(9)), *((0, k) for k in range(1, 9))), 9)
     )
 
