@@ -17,7 +17,7 @@ from symgrad.dag.tensor_linalg import LINEAR_ALGEBRA, repeated
 from symgrad.errors import UnsupportedError
 from symgrad.expr.dims import Shape
 from symgrad.expr.tensors import SLOTS, TensorOp, TensorScalar, TensorSymbol
-from symgrad.rules import einsums, routing, tensors
+from symgrad.rules import convolution, einsums, routing, tensors
 from symgrad.rules.table import GATES
 
 LONGEST_PRODUCT = 256  # entries along the axes of `prod`, which is written out
@@ -191,6 +191,17 @@ def pad(pen: Pen, operation: Any, nodes: list[int]) -> int:
     return node
 
 
+def pooled(fill: str, reduce: Callable[[Pen, int, Sequence[int]], int]) -> Spell:
+    """Return the builder of one number for each window."""
+
+    def spell(pen: Pen, operation: Any, nodes: list[int]) -> int:
+        patches = pen.apply(convolution.PATCHES, nodes[0], payload=(*operation.params, fill))
+        rank = len(operation.shape)
+        return reduce(pen, patches, tuple(range(rank, len(pen.shape(patches)))))
+
+    return spell
+
+
 SPELLINGS: dict[str, Spell] = {
     **dict.fromkeys(SCALAR_GATES, entrywise),
     "pow": power,
@@ -217,6 +228,11 @@ SPELLINGS: dict[str, Spell] = {
     "stack": stack,
     "array": array,
     "pad": pad,
+    "conv": lambda pen, operation, nodes: pen.apply(
+        convolution.CONV, *nodes, payload=operation.params
+    ),
+    "max_pool": pooled("lowest", by_gate(tensors.MAX_OVER)),
+    "avg_pool": pooled("zero", Pen.mean),
     **LINEAR_ALGEBRA,
 }
 

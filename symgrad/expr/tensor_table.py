@@ -8,6 +8,7 @@ from typing import Any
 from symgrad.errors import ShapeError
 from symgrad.expr import tensor_algebra_shapes as algebra
 from symgrad.expr import tensor_shapes as shapes
+from symgrad.expr import tensor_windows as windows
 from symgrad.expr.dims import Shape, dim
 from symgrad.expr.tensor_index import indexed
 
@@ -58,4 +59,7 @@ SHAPES: dict[str, Rule] = {
     "cholesky": algebra.square,
     "expm": algebra.square,
     "solve": algebra.solved,
+    "conv": windows.conv_shape,
+    "max_pool": windows.pool_shape,
+    "avg_pool": windows.pool_shape,
 }

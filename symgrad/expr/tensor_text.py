@@ -168,6 +168,35 @@ def _einsum(node: Any) -> Layout:
     return ATOM, [f'einsum("{node.params[0]}", ', *listed(node.operands), ")"]
 
 
+def _conv(node: Any) -> Layout:
+    *settings, groups = node.params
+    words = zip(("stride", "padding", "dilation"), settings, (1, (0, 0), 1), strict=True)
+    more = [f"groups={groups}"] if groups != 1 else []
+    return called("conv", node.operands, *_options(words), *more)
+
+
+def _options(words: Iterable[tuple[str, Any, Any]]) -> list[str]:
+    """Return the settings of a window that are not as they are by default."""
+    return [
+        f"{word}={tuple_text(value) if len(set(value)) > 1 else _one(value[0])}"
+        for word, value, default in words
+        if set(value) != {default}
+    ]
+
+
+def _one(value: Any) -> str:
+    pair = isinstance(value, tuple)
+    return str(value[0]) if pair and value[0] == value[1] else str(value)
+
+
+def _pool(node: Any) -> Layout:
+    window, strides, pads, dilation = node.params
+    words: list[tuple[str, Any, Any]] = [("stride", strides, None)] if strides != window else []
+    words += [("padding", pads, (0, 0)), ("dilation", dilation, 1)]
+    size = str(window[0]) if len(set(window)) == 1 else tuple_text(window)
+    return called(node.name, node.operands, size, *_options(words))
+
+
 OPERATIONS: dict[str, Callable[[Any], Layout]] = {
     **dict.fromkeys(INFIX, infix),
     "neg": before("-"),
@@ -188,6 +217,9 @@ OPERATIONS: dict[str, Callable[[Any], Layout]] = {
     "array": _array,
     "pad": _pad,
     "trace": _trace,
+    "conv": _conv,
+    "max_pool": _pool,
+    "avg_pool": _pool,
 }
 
 

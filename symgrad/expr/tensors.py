@@ -8,12 +8,12 @@ operation is made. Nothing here evaluates; how the graph spells operations is in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import sympy
-from sympy import Basic, Expr, Integer, S, Tuple
+from sympy import Basic, Expr, S
 from sympy.core.relational import Relational
 from sympy.core.symbol import Str
 from sympy.logic.boolalg import BooleanAtom, BooleanFunction
@@ -25,7 +25,9 @@ from symgrad.expr.matrices import FACTS, SQUARE
 from symgrad.expr.numbers import as_expr
 from symgrad.expr.operands import Value
 from symgrad.expr.tensor_index import read_key
-from symgrad.expr.tensor_shapes import Axis, completed, many_axes, shown, tidy
+from symgrad.expr.tensor_operators import Operators
+from symgrad.expr.tensor_params import frozen, plain
+from symgrad.expr.tensor_shapes import Axis, many_axes, shown, tidy
 from symgrad.expr.tensor_table import SHAPES
 from symgrad.registry import service
 
@@ -57,176 +59,26 @@ SCALAR: dict[str, Callable[..., Any]] = {  # entry by entry, of operands without
     **CONNECTIVES,
 }
 CONDITIONS = frozenset([*RELATIONS, *CONNECTIVES])
-UFUNCS = {
-    "add": "add",
-    "subtract": "sub",
-    "multiply": "mul",
-    "divide": "div",
-    "power": "pow",
-    "float_power": "pow",
-    "negative": "neg",
-    "matmul": "matmul",
-    "less": "lt",
-    "less_equal": "le",
-    "greater": "gt",
-    "greater_equal": "ge",
-    "equal": "eq",
-    "not_equal": "ne",
-    "logical_and": "and",
-    "logical_or": "or",
-    "logical_not": "not",
-}
 
 
-class AnyTensor(Basic):  # type: ignore[misc]
-    """What has axes: a symbol or an operation, with NumPy's operators and methods."""
+class AnyTensor(Operators, Basic):  # type: ignore[misc]
+    """What has axes: a symbol or an operation."""
 
-    shape: Shape
-    is_condition = False
     __hash__ = Basic.__hash__
 
-    @property
-    def ndim(self) -> int:
-        """How many axes there are."""
-        return len(self.shape)
+    @staticmethod
+    def _apply(name: str, *operands: Any, params: Any = ()) -> Any:
+        return apply(name, *operands, params=params)
 
-    @property
-    def size(self) -> Any:
-        """How many entries there are."""
-        return sympy.prod(self.shape)
+    @staticmethod
+    def _mapped(function: Any, *operands: Any) -> Any:
+        return mapped(function, *operands)
 
-    @property
-    def T(self) -> Any:
-        """The tensor with its axes in reverse order."""
-        return self.transpose()
+    def _indexed(self, key: Any) -> Any:
+        return indexed(self, key)
 
     def _sympystr(self, printer: Any, *_: Any) -> str:
         return str(service("expr.text")(self))
-
-    def __len__(self) -> int:
-        if isinstance(self.shape[0], int):
-            return self.shape[0]
-        raise ShapeError(f"the first size of shape {shown(self.shape)} is no number yet")
-
-    def __bool__(self) -> bool:
-        if self.is_condition:
-            raise ShapeError(
-                "a condition on a tensor is true in some entries and false in others; use `where`, "
-                "and join conditions with `&`, `|` and `~`"
-            )
-        return True
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self[k] for k in range(len(self)))
-
-    def __getitem__(self, key: Any) -> Any:
-        return indexed(self, key)
-
-    def __add__(self, other: Any) -> Any:
-        return apply("add", self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return apply("add", other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return apply("sub", self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return apply("sub", other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return apply("mul", self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return apply("mul", other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return apply("div", self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return apply("div", other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return apply("pow", self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return apply("pow", other, self)
-
-    def __matmul__(self, other: Any) -> Any:
-        return apply("matmul", self, other)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return apply("matmul", other, self)
-
-    def __neg__(self) -> Any:
-        return apply("neg", self)
-
-    def __pos__(self) -> Any:
-        return self
-
-    def __abs__(self) -> Any:
-        return mapped(sympy.Abs, self)
-
-    def __lt__(self, other: Any) -> Any:
-        return apply("lt", self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return apply("le", self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return apply("gt", self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return apply("ge", self, other)
-
-    def __and__(self, other: Any) -> Any:
-        return apply("and", self, other)
-
-    def __or__(self, other: Any) -> Any:
-        return apply("or", self, other)
-
-    def __invert__(self) -> Any:
-        return apply("not", self)
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        if method != "__call__" or options:
-            raise UnsupportedError(
-                f"`np.{ufunc.__name__}.{method}` with {sorted(options)} has no symbolic form; "
-                "call the ufunc plainly"
-            )
-        name = UFUNCS.get(ufunc.__name__)
-        return apply(name, *inputs) if name else mapped(ufunc.__name__, *inputs)
-
-    def sum(self, axis: Axis = None, *, keepdims: bool = False) -> Any:
-        """Return the sum over axes; all of them by default."""
-        return reduced("sum", self, axis, keepdims)
-
-    def mean(self, axis: Axis = None, *, keepdims: bool = False) -> Any:
-        """Return the mean over axes."""
-        return reduced("mean", self, axis, keepdims)
-
-    def max(self, axis: Axis = None, *, keepdims: bool = False) -> Any:
-        """Return the largest entry over axes."""
-        return reduced("max", self, axis, keepdims)
-
-    def min(self, axis: Axis = None, *, keepdims: bool = False) -> Any:
-        """Return the smallest entry over axes."""
-        return reduced("min", self, axis, keepdims)
-
-    def logsumexp(self, axis: Axis = None, *, keepdims: bool = False) -> Any:
-        """Return `log(sum(exp(x)))` over axes, without overflow."""
-        return reduced("logsumexp", self, axis, keepdims)
-
-    def reshape(self, *shape: Any) -> Any:
-        """Return the entries in another shape; one size may be -1."""
-        target = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
-        return apply("reshape", self, params=(completed(target, self.shape),))
-
-    def transpose(self, *axes: Any) -> Any:
-        """Return the tensor with its axes in another order; reversed by default."""
-        given = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
-        order = [int(a) % self.ndim for a in given] if given else range(self.ndim)[::-1]
-        return apply("transpose", self, params=(tuple(order),))
 
 
 class TensorSymbol(AnyTensor):
@@ -340,31 +192,6 @@ def _made(cls: Any, name: Any, params: Any, operands: Sequence[Any], *, scalar: 
     made.shape = shape
     hash(made)  # asked while it is shallow: SymPy recurses later, and operands remember theirs
     return made
-
-
-# --- parameters as SymPy objects and back ---
-
-
-def frozen(value: Any) -> Any:
-    """Return a parameter as SymPy stores it."""
-    if isinstance(value, (tuple, list)):
-        return Tuple(*map(frozen, value))
-    if isinstance(value, str):
-        return Str(value)
-    if isinstance(value, (bool, np.bool_)):
-        return S.true if value else S.false
-    return as_expr(value)
-
-
-def plain(value: Any) -> Any:
-    """Return a parameter as Python reads it: numbers, texts, tuples, expressions."""
-    if isinstance(value, Tuple):
-        return tuple(map(plain, value))
-    if isinstance(value, Str):
-        return value.name
-    if value is S.true or value is S.false:
-        return value is S.true
-    return int(value) if isinstance(value, Integer) else value
 
 
 # --- making operations ---

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import ShapeError
-from symgrad.numeric import kernels_einsum, kernels_linalg
+from symgrad.numeric import kernels_convolution, kernels_einsum, kernels_linalg
 
 Array = Any
 Kernel = Callable[..., Any]
@@ -209,6 +209,7 @@ PLANNERS: dict[str, Callable[[Any], Kernel]] = {
     "concat": concat,
     "one_hot": one_hot,
     **kernels_linalg.PLANNERS,
+    **kernels_convolution.PLANNERS,
 }
 
 

@@ -18,6 +18,7 @@ from symgrad.rules import (
     activation,
     arithmetic,
     bessel,
+    convolution,
     discontinuous,
     elementary,
     gammas,
@@ -102,6 +103,7 @@ GATES = GateTable(
         *opaque.ROWS,
         *tensors.ROWS,
         *linalg.ROWS,
+        *convolution.ROWS,
     )
 )
 provide("rules.named")(GATES.named)
