@@ -8,34 +8,42 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 import click
+import numpy as np
 from rich.console import Console
+from sympy import MatrixSymbol
 
 from symgrad.calculus import closed, cost, derivatives
 from symgrad.dag.digraph import Graph, graph
 from symgrad.errors import (
     FormTooLargeError,
-    ParseError,
     SymgradError,
     UnsupportedError,
 )
 from symgrad.expr import kinks as policies
+from symgrad.expr.declarations import read_facts, read_shapes
 from symgrad.expr.printer import text
+from symgrad.expr.reader import Parsed, parse
 from symgrad.expr.symbols import label
 from symgrad.numeric import check as checking
 from symgrad.numeric.differences import METHODS
-from symgrad.numeric.execution import Run, evaluate, run
+from symgrad.numeric.execution import Run, run
+from symgrad.numeric.report import CheckReport
+from symgrad.show import arguments
 from symgrad.show.formulas import derivative_name, lines, partial_name
 from symgrad.show.sheet import Sheet, shown
 
-MOST_ORDERS = 1_000  # of one derivative
 READABLE = 2_000  # nodes of an expanded form past which the command prints the let-form
+LISTED = 24  # entries of an array that `grad` prints one by one
 SETTINGS = {"help_option_names": ["-h", "--help"], "ignore_unknown_options": True}
+SEVERAL = ("--shape", "--assume")  # flags that take every `name=...` that follows
+PAIR = re.compile(r"[A-Za-z_]\w*=\w+(,\w+)*", re.ASCII)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -45,6 +53,26 @@ def main() -> None:
 
     EXPR is a formula such as "q = x + y; f = q*z"; "-" reads it from standard input.
     """
+
+
+class _Command(click.Command):
+    """A command whose `--shape` and `--assume` take several values after one flag."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(context, _one_each(args))
+
+
+def _one_each(args: list[str]) -> list[str]:
+    """Repeat a flag before each of its values."""
+    found: list[str] = []
+    flag = ""
+    for arg in args:
+        if flag and (found[-1:] == [flag] or PAIR.fullmatch(arg)):
+            found += [arg] if found[-1:] == [flag] else [flag, arg]
+        else:
+            flag = arg if arg in SEVERAL else ""
+            found.append(arg)
+    return found
 
 
 def _guarded(command: Callable[..., int | None]) -> Callable[..., None]:
@@ -79,6 +107,15 @@ def _options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 OPTIONS: dict[str, Callable[..., Any]] = {
     "at": click.option("--at", default="", metavar="x=1,y=2", help="The point."),
+    "shape": click.option(
+        "--shape",
+        multiple=True,
+        metavar="W=m,n x=n",
+        help="Sizes of the matrices; one size makes a column.",
+    ),
+    "assume": click.option(
+        "--assume", multiple=True, metavar="A=symmetric", help="What is known of the matrices."
+    ),
     "wrt": click.option("--wrt", default="", metavar="x,y", help="Differentiate by these."),
     "format": click.option(
         "--format", "style", type=click.Choice(["text", "latex", "json"]), default="text"
@@ -108,18 +145,15 @@ OPTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-@main.command("run", context_settings=SETTINGS)
-@_options("at", "wrt", "format", "digits", "kinks", "method", "step")
+@main.command("run", cls=_Command, context_settings=SETTINGS)
+@_options("shape", "assume", "at", "wrt", "format", "digits", "kinks", "method", "step")
 @_guarded
-def run_command(
-    expr: str, at: str, wrt: str, style: str, digits: int, kinks: str, method: str, step: Any
-) -> int:
+def run_command(at: str, wrt: str, style: str, digits: int, kinks: str, **options: Any) -> int:
     """Compute every value and gradient, one row a node, then check the gradients."""
-    source, point = graph(_read(expr)), _point(at)
+    source, point = graph(_taken(options)), arguments.point(at)
     made = run(source, point, kinks=kinks)
-    report = checking.check_grad(
-        source, point, _wanted(wrt) or None, method=method, step=step, kinks=kinks
-    )
+    asked = arguments.names(wrt) or None
+    report = checking.check_grad(source, point, asked, kinks=kinks, **options)
     if style == "json":
         _print_json(_run_record(made) | {"check": _check_record(report)})
     else:
@@ -128,26 +162,26 @@ def run_command(
     return 0 if report else 1
 
 
-@main.command("grad", context_settings=SETTINGS)
-@_options("at", "wrt", "format", "digits", "form", "simplify", "kinks")
+@main.command("grad", cls=_Command, context_settings=SETTINGS)
+@_options("shape", "assume", "at", "wrt", "format", "digits", "form", "simplify", "kinks")
 @_guarded
-def grad_command(expr: str, at: str, wrt: str, style: str, digits: int, **choices: str) -> None:
+def grad_command(at: str, wrt: str, style: str, digits: int, **choices: Any) -> None:
     """Print the gradient as formulas, and its numbers at a point."""
-    source = graph(_read(expr))
-    wanted = _wanted(wrt) or list(source.inputs)
+    source = graph(_taken(choices))
+    wanted = arguments.names(wrt) or list(source.inputs)
     replacements, partials = _forms(source, wanted, choices)
     names = [str(w) if isinstance(w, str) else label(w) for w in wanted]
-    numbers = run(source, _point(at), kinks=choices["kinks"]) if at else None
+    numbers = run(source, arguments.point(at), kinks=choices["kinks"]) if at else None
     _print_gradient(source, names, replacements, partials, numbers, style, digits)
 
 
-@main.command("diff", context_settings=SETTINGS)
-@_options("wrt", "format", "simplify", "kinks")
+@main.command("diff", cls=_Command, context_settings=SETTINGS)
+@_options("shape", "assume", "wrt", "format", "simplify", "kinks")
 @_guarded
-def diff_command(expr: str, wrt: str, style: str, simplify: str, kinks: str) -> None:
+def diff_command(wrt: str, style: str, simplify: str, kinks: str, **options: Any) -> None:
     """Print one derivative of any order: --wrt x,x,y or x,2,y differentiates three times."""
-    source = graph(_read(expr))
-    names = _repeated(_wanted(wrt))
+    source = graph(_taken(options))
+    names = arguments.repeated(arguments.names(wrt))
     if not wrt and len(source.inputs) == 1:
         names = [label(source.inputs[0])]
     found = derivatives.diff(source, *names, simplify=simplify, kinks=kinks)
@@ -158,12 +192,13 @@ def diff_command(expr: str, wrt: str, style: str, simplify: str, kinks: str) -> 
         click.echo(line)
 
 
-@main.command("check", context_settings=SETTINGS)
-@_options("at", "wrt", "format", "digits", "kinks", "method", "step", "sweep")
+@main.command("check", cls=_Command, context_settings=SETTINGS)
+@_options("shape", "assume", "at", "wrt", "format", "digits", "kinks", "method", "step", "sweep")
 @_guarded
-def check_command(expr: str, at: str, wrt: str, style: str, digits: int, **choices: Any) -> int:
+def check_command(at: str, wrt: str, style: str, digits: int, **choices: Any) -> int:
     """Compare the gradient with numeric differences; exit code 1 if they disagree."""
-    report = checking.check_grad(_read(expr), _point(at), _wanted(wrt) or None, **choices)
+    source, asked = _taken(choices), arguments.names(wrt) or None
+    report = checking.check_grad(source, arguments.point(at), asked, **choices)
     if style == "json":
         _print_json(_check_record(report))
     else:
@@ -171,12 +206,12 @@ def check_command(expr: str, at: str, wrt: str, style: str, digits: int, **choic
     return 0 if report else 1
 
 
-@main.command("stats", context_settings=SETTINGS)
-@_options("wrt", "format")
+@main.command("stats", cls=_Command, context_settings=SETTINGS)
+@_options("shape", "assume", "wrt", "format")
 @_guarded
-def stats_command(expr: str, wrt: str, style: str) -> None:
+def stats_command(wrt: str, style: str, **options: Any) -> None:
     """Count the operations of the formula and of its gradient."""
-    found = cost.stats(_read(expr), _wanted(wrt) or None)
+    found = cost.stats(_taken(options), arguments.names(wrt) or None)
     if style == "json":
         fields = {name: getattr(found, name) for name in found.__slots__}
         _print_json(fields | {"gates": dict(found.gates), "ratio": found.ratio})
@@ -196,53 +231,11 @@ def _read(expr: str) -> str:
         ) from error
 
 
-def _wanted(names: str) -> list[str]:
-    return [part.strip() for part in _split(names) if part.strip()]
-
-
-def _repeated(names: list[str]) -> list[str]:
-    """Spell out `x,2` as x, x: a number is the order of the variable before it."""
-    found: list[str] = []
-    for name in names:
-        if name.isdecimal() and found:
-            if len(name) > 4 or int(name) > MOST_ORDERS:
-                raise UnsupportedError(f"order {name} is beyond {MOST_ORDERS}; ask for less")
-            found += [found.pop()] * int(name)
-        else:
-            found.append(name)
-    return found
-
-
-def _split(listed: str) -> list[str]:
-    """Split at commas that stand outside brackets."""
-    parts, depth, start = [], 0, 0
-    for place, character in enumerate(listed):
-        depth += (character in "[(") - (character in "])")
-        if character == "," and depth == 0:
-            parts.append(listed[start:place])
-            start = place + 1
-    return [*parts, listed[start:]]
-
-
-def _point(at: str) -> dict[str, Any]:
-    """Read `x=1,y=pi/2,z=[1,2]`; values are constant formulas."""
-    point: dict[str, Any] = {}
-    for part in _split(at):
-        if not part.strip():
-            continue
-        name, equals, value = part.partition("=")
-        if not equals or not name.strip():
-            raise ParseError("write `name=value`, as in `--at x=1,y=2`", at, at.find(part))
-        if name.strip() in point:
-            raise ParseError(f"`{name.strip()}` has a value already; give one", at, at.find(part))
-        point[name.strip()] = _number(value.strip())
-    return point
-
-
-def _number(value: str) -> Any:
-    if value.startswith("[") and value.endswith("]"):
-        return [_number(v.strip()) for v in _split(value[1:-1])]
-    return evaluate(value) if value not in ("inf", "-inf", "nan") else float(value)
+def _taken(options: dict[str, Any]) -> str | Parsed:
+    """Take the formula out of the options, read with its shapes where it has any."""
+    source = _read(options.pop("expr"))
+    shapes, facts = read_shapes(options.pop("shape")), read_facts(options.pop("assume"))
+    return parse(source, shapes=shapes, assume=facts) if shapes or facts else source
 
 
 # --- writing ---
@@ -287,8 +280,21 @@ def _print_gradient(
         click.echo(line)
     expanded = None if replacements else True
     for name, value in zip(names, partials, strict=True):
-        (line,) = lines([(partial_name("f", name, style), value)], style, evaluated=expanded)
-        click.echo(line + (f" = {shown(numbers.grad[name], digits)}" if numbers else ""))
+        (line,) = lines([(_partial_name(source, name, style), value)], style, evaluated=expanded)
+        click.echo(line + (f" = {_listed(numbers.grad[name], digits)}" if numbers else ""))
+
+
+def _partial_name(source: Graph, name: str, style: str) -> str:
+    """Return `df/dx`; in LaTeX a matrix is bold."""
+    variable = source.key(name)
+    return partial_name("f", variable if isinstance(variable, MatrixSymbol) else name, style)
+
+
+def _listed(value: Any, digits: int) -> str:
+    """Return a number, or a small array with all its entries."""
+    if not np.ndim(value) or np.size(value) > LISTED:
+        return shown(value, digits)
+    return f"[{', '.join(_listed(v, digits) for v in value)}]"
 
 
 def _print(sheet: Sheet, style: str) -> None:
@@ -324,7 +330,7 @@ def _run_record(made: Run) -> dict[str, Any]:
     }
 
 
-def _check_record(report: checking.CheckReport) -> dict[str, Any]:
+def _check_record(report: CheckReport) -> dict[str, Any]:
     entries = {
         e.name: {
             "symbolic": _plain(e.analytic),

@@ -14,7 +14,6 @@ from sympy import (
     Add,
     Basic,
     HadamardPower,
-    Inverse,
     MatAdd,
     MatMul,
     MatPow,
@@ -26,12 +25,12 @@ from sympy import (
     log,
 )
 
-from symgrad.expr import literal
+from symgrad.expr import literal, textbook
 from symgrad.expr.heads import Indicator
 from symgrad.expr.numerals import decimal_places
 
 MARKS = (literal.Sub, literal.Neg, literal.Div)
-_SIGNED = frozenset([MatMul, HadamardPower, Inverse, MatPow])
+_SIGNED = (MatMul, HadamardPower, MatPow)
 _DEEPEST = 40  # SymPy's ordering recurses; deeper trees keep the order in which they are stored
 _MOST_TERMS = 200  # and it is slow on long sums
 
@@ -78,8 +77,8 @@ def as_product(node: Any, *, fractions: bool) -> Product:
 def _coefficient(value: Any, fractions: bool) -> tuple[bool, list[Any], list[Any]]:
     size = abs(value)
     if size.q == 1 or (not fractions and decimal_places(size) is not None):
-        return value < 0, [size], []
-    return value < 0, [Rational(size.p)], [Rational(size.q)]
+        return bool(value < 0), [size], []
+    return bool(value < 0), [Rational(size.p)], [Rational(size.q)]
 
 
 def _is_negative(exponent: Any) -> bool:
@@ -121,7 +120,7 @@ def _is_sign(node: Any) -> bool:
     if node.is_Rational:
         return bool(node.is_negative) or decimal_places(node) is None
     if isinstance(node, (Add, Mul, MatAdd, MatMul)):
-        return len(node.args) != 2
+        return len(node.args) != 2 or isinstance(node, (textbook.Sum, textbook.Product))
     return False
 
 
@@ -143,7 +142,7 @@ def _parts(node: Any) -> list[Any]:
     A written matrix holds -1 as a sign, which is part of its head.
     """
     args = node.args[:2] if isinstance(node, Indicator) else node.args
-    if type(node) in _SIGNED:
+    if isinstance(node, _SIGNED):
         args = tuple(arg for arg in args if arg is not S.NegativeOne)
     return [arg for arg in args if isinstance(arg, Basic)]
 

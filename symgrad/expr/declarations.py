@@ -5,18 +5,21 @@ Imports the matrix heads and the sizes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sympy
 
-from symgrad.errors import ShapeError, UnknownNameError, UnsupportedError, hint
+from symgrad.errors import ParseError, ShapeError, UnknownNameError, UnsupportedError, hint
 from symgrad.expr.dims import dim
 from symgrad.expr.functions import RESERVED
 from symgrad.expr.matrices import matrix
 
 Shapes = Mapping[str, Any]
 Facts = Mapping[str, Any]
+_WORD = re.compile(r"[A-Za-z_]\w*|[0-9]+", re.ASCII)
+_LONGEST_SIZE = 15  # digits of a size on the command line
 
 
 def declared(shapes: Shapes, assume: Facts) -> dict[str, Any]:
@@ -96,3 +99,61 @@ def _size_symbols(made: Any) -> list[Any]:
     if not isinstance(made, sympy.MatrixSymbol):
         return []
     return sorted({s for n in made.shape for s in n.free_symbols}, key=sympy.default_sort_key)
+
+
+# --- from the command line ---
+
+
+def read_shapes(given: Iterable[str]) -> dict[str, tuple[Any, ...]]:
+    """Read `W=m,n` and `x=3` as a caller's `shapes`.
+
+    Raises
+    ------
+    ParseError
+        If a part is written otherwise, or a name is given twice.
+
+    Examples
+    --------
+    >>> read_shapes(["W=m,n", "x=3"])
+    {'W': ('m', 'n'), 'x': (3,)}
+    """
+    pairs = _pairs(given, "a shape is written `W=m,n`, that of a column `x=n`")
+    return {name: tuple(map(_read_size, sizes)) for name, sizes in pairs.items()}
+
+
+def read_facts(given: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Read `A=symmetric,orthogonal` as a caller's `assume`.
+
+    Raises
+    ------
+    ParseError
+        If a part is written otherwise, or a name is given twice.
+
+    Examples
+    --------
+    >>> read_facts(["A=symmetric,orthogonal"])
+    {'A': ('symmetric', 'orthogonal')}
+    """
+    return _pairs(given, "facts are written `A=symmetric,orthogonal`")
+
+
+def _pairs(given: Iterable[str], lesson: str) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for part in given:
+        name, _, listed = part.partition("=")
+        values = tuple(value.strip() for value in listed.split(","))
+        wrong = next((v for v in values if not _WORD.fullmatch(v)), None)
+        if wrong is not None:
+            raise ParseError(lesson, part, part.find(wrong, len(name)))
+        if name.strip() in found:
+            raise ParseError(f"`{name.strip()}` is given twice; give it once", part, 0)
+        found[name.strip()] = values
+    return found
+
+
+def _read_size(value: str) -> Any:
+    if not value.isdecimal():
+        return value
+    if len(value) > _LONGEST_SIZE:
+        raise ShapeError(f"a size of {len(value)} digits is no size of a matrix")
+    return int(value)

@@ -98,7 +98,8 @@ def _combined(algebra: Algebra, node: Any, parts: Sequence[Any], place: int) -> 
     if isinstance(node, AppliedUndef) or not isinstance(node, sympy.Function):
         name = TABLE.name_of(type(node))
         raise Refusal(f"`{name}` takes scalars; it does not act entry by entry", place, shape=True)
-    return algebra.entrywise(TABLE.name_of(type(node)), parts, place)
+    name = TABLE.name_of(type(node))
+    return algebra.entrywise(_GATES.get(name, name), parts, place)
 
 
 def _scalar(node: Any, parts: Sequence[Any]) -> Any:
@@ -111,6 +112,13 @@ def _scalar(node: Any, parts: Sequence[Any]) -> Any:
     return literal.apply(type(node), *parts)
 
 
+# The gates that are not called as the function is printed.
+_GATES = {
+    "Mod": "mod",
+    "Heaviside": "heaviside",
+    "rf": "RisingFactorial",
+    "ff": "FallingFactorial",
+}
 _OPERATORS: dict[Any, Any] = {
     literal.Sub: Algebra.difference,
     literal.Div: Algebra.quotient,

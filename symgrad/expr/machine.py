@@ -22,8 +22,8 @@ from symgrad.expr.operands import Value
 from symgrad.expr.operators import BINARY, POSTFIX, PREFIX
 from symgrad.expr.refusal import Refusal
 from symgrad.expr.scope import Scope
+from symgrad.expr.shunting import Stack
 from symgrad.expr.spans import Spans
-from symgrad.expr.stack import Stack
 
 _WORDS = frozenset({"and", "or", "not"})
 _TRUTH = {"True": sympy.true, "False": sympy.false}

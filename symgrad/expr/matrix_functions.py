@@ -202,7 +202,7 @@ ROWS: tuple[Row, ...] = (
         (name, _named, 1, 1)
         for name in (
             *("logdet", "norm", "norm2", "sum", "mean", "softmax", "log_softmax"),
-            *("cholesky", "expm", "tril"),
+            *("cholesky", "expm", "tril", "winners", "losers"),
         )
     ),
     ("eye", _identity, 1, 1),
@@ -220,7 +220,7 @@ OF_SCALARS: dict[str, Callable[..., Any]] = {
     "norm2": lambda x: literal.power(x, sympy.Integer(2)),
     "expm": lambda x: literal.apply(sympy.exp, x),
     "cholesky": lambda x: literal.power(x, HALF),
-    "softmax": lambda x: S.One,
+    **dict.fromkeys(("softmax", "winners", "losers"), lambda x: S.One),
     "log_softmax": lambda x: S.Zero,
     "dot": literal.mul,
     "kron": literal.mul,

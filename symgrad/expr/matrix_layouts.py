@@ -16,6 +16,7 @@ from sympy import HadamardPower, HadamardProduct, MatMul, OneMatrix, S
 from sympy.matrices.expressions.diagonal import DiagonalMatrix, DiagonalOf
 from sympy.matrices.expressions.matexpr import MatrixElement
 
+from symgrad.expr import textbook
 from symgrad.expr.canonical import Product, as_product
 from symgrad.expr.layouts import Layout, Piece, name, separated
 from symgrad.expr.matrices import REDUCTIONS, DeclaredMatrix, MatrixOp, ScalarOp
@@ -77,7 +78,7 @@ def scaled(node: Any, *, fractions: bool) -> Scaled:
     negative = False
     top: list[Any] = []
     bottom: list[Any] = []
-    factors = node.args if type(node) is MatMul else (node,)
+    factors = node.args if isinstance(node, MatMul) else (node,)
     for factor in factors:
         if factor.is_Matrix:
             continue
@@ -93,7 +94,7 @@ def product(part: Scaled) -> Layout:
     """Lay out sign, scalars, matrices and denominator."""
     above = [*part.scalar.top, *part.matrices]
     first, *rest = above
-    is_odd = bool(rest) and type(first) is HadamardProduct  # `(A .* B)@C`, lest it be misread
+    is_odd = bool(rest) and isinstance(first, HadamardProduct)  # `(A .* B)@C`, lest it be misread
     pieces: list[Piece] = [(first, UNARY if is_odd else PRODUCT)]
     if part.scalar.negative:
         pieces = ["-", (first, UNARY)]
@@ -140,7 +141,7 @@ def _whole(part: Scaled) -> Any:
 
 def is_inverted(node: Any) -> bool:
     """Return whether a matrix is one over every entry of another."""
-    return type(node) is HadamardPower and node.args[1] is S.NegativeOne
+    return isinstance(node, HadamardPower) and node.args[1] is S.NegativeOne
 
 
 def _entry_product(node: Any) -> Layout:
@@ -263,4 +264,13 @@ MATRIX_LAYOUTS: dict[type, Callable[[Any], Layout]] = {
     sympy.Identity: _call("eye"),
     sympy.ZeroMatrix: _call("zeros"),
     OneMatrix: _call("ones"),
+}
+MATRIX_LAYOUTS |= {  # SymPy's classes that print themselves as a textbook does
+    textbook.Entrywise: _entry_product,
+    textbook.EntrywisePower: _entry_power,
+    textbook.Trace: _call("tr"),
+    textbook.Determinant: _call("det"),
+    textbook.Inverse: _call("inv", 1),
+    textbook.Diagonal: _call("diag"),
+    textbook.DiagonalVector: _call("diag"),
 }

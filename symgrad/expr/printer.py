@@ -13,7 +13,7 @@ import sympy
 from sympy import Add, MatAdd, MatMul, Mul, Pow, S
 
 from symgrad.errors import FormTooLargeError
-from symgrad.expr import canonical, matrix_layouts
+from symgrad.expr import canonical, matrix_layouts, textbook
 from symgrad.expr.canonical import Product
 from symgrad.expr.catalogue import HALF
 from symgrad.expr.layouts import LAYOUTS, Layout, Piece, call
@@ -229,6 +229,8 @@ _STYLED: dict[type, Callable[[_Style, Any], Layout]] = {
     Product: _Style.product,
     MatAdd: _Style.matrix_sum,
     MatMul: _Style.matrix_product,
+    textbook.Sum: _Style.matrix_sum,
+    textbook.Product: _Style.matrix_product,
     Scaled: _Style.scaled,
     ScalarOp: _Style.scalar_operation,
     type(S.Exp1): _Style.euler,

@@ -1,4 +1,4 @@
-"""Formulas as lines of text or LaTeX: closed forms and let-forms."""
+"""Formulas as lines of text or LaTeX: closed forms and let-forms, of scalars and of matrices."""
 
 from __future__ import annotations
 
@@ -6,11 +6,30 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
-import sympy
 from sympy import Expr, Symbol
+from sympy.printing.latex import LatexPrinter
+from sympy.printing.precedence import PRECEDENCE
 
+from symgrad.expr import matrix_latex
+from symgrad.expr.operators import ATOM, UNARY
 from symgrad.expr.printer import text
 from symgrad.registry import provide
+
+
+class _Printer(LatexPrinter):  # type: ignore[misc]
+    """SymPy's LaTeX, but for matrices."""
+
+    def _print(self, expr: Any, **options: Any) -> str:
+        if matrix_latex.writer_of(expr) is not None:
+            return matrix_latex.write(expr, self)
+        return str(super()._print(expr, **options))
+
+    def parenthesize(self, item: Any, level: int, **options: Any) -> str:
+        """Return an operand, in brackets where it binds less tight than a level of SymPy's."""
+        if matrix_latex.writer_of(item) is None:
+            return str(super().parenthesize(item, level, **options))
+        wanted = ATOM if level >= PRECEDENCE["Pow"] else UNARY if level >= PRECEDENCE["Mul"] else 0
+        return matrix_latex.inside(item, self, wanted)
 
 
 @provide("formula.latex")
@@ -28,7 +47,7 @@ def latex(expr: Any) -> str:
     >>> latex(x**2)
     'x^{2}'
     """
-    return str(sympy.latex(expr, order="none"))
+    return str(_Printer({"order": "none"}).doprint(expr))
 
 
 def lines(
