@@ -64,10 +64,14 @@ def grad(
     """
     source = scalar(f, kinks)
     wanted = structure.expand(source, wrt)
-    grown = growth.gradient(source, structure.nodes_of(source, wanted), kinks)
+    grown, called = _grown(source, structure.nodes_of(source, wanted), kinks, form)
     picked = Graph(grown.nodes, grown.outputs[1:], grown.names)
     targets = structure.targets(source, wanted)
-    return present(picked, lambda v: structure.rename(wanted, v), form, simplify, limit, targets)
+
+    def shape(values: list[Any]) -> Any:
+        return structure.rename(wanted, values)
+
+    return present(picked, shape, form, simplify, limit, targets, called)
 
 
 def value_and_grad(
@@ -98,13 +102,27 @@ def value_and_grad(
     """
     source = scalar(f, kinks)
     wanted = structure.expand(source, wrt)
-    grown = growth.gradient(source, structure.nodes_of(source, wanted), kinks)
+    grown, called = _grown(source, structure.nodes_of(source, wanted), kinks, form)
 
     def pair(values: list[Any]) -> Any:
         return values[0], structure.rename(wanted, values[1:])
 
     targets = [None, *structure.targets(source, wanted)]
-    return present(grown, pair, form, simplify, limit, targets)
+    return present(grown, pair, form, simplify, limit, targets, called)
+
+
+def _grown(
+    source: Graph, wanted: Sequence[int | None], kinks: str, form: str
+) -> tuple[Graph, dict[int, str]]:
+    """Return the gradient's graph, and for a let-form of tensors what cotangents are called."""
+    if form != "let" or not source.nodes.shapes:
+        return growth.gradient(source, wanted, kinks), {}
+    inner = [(name, node) for name, node in source.names.items() if node not in source.outputs]
+    grown = growth.gradient(source, [*wanted, *(node for _, node in inner)], kinks)
+    count = 1 + len(wanted)
+    bars = grown.outputs[count:]
+    called = {bar: f"d{name}" for (name, _), bar in zip(inner, bars, strict=True)}
+    return Graph(grown.nodes, grown.outputs[:count], grown.names), called
 
 
 def diff(f: Any, *wrt: Any, simplify: str = "light", kinks: str = "min_norm") -> Expr:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sympy import Expr, Symbol
+from sympy import Expr, MatrixSymbol, Symbol
 
 from symgrad.expr.printer import text
 from symgrad.expr.region import Block
@@ -54,7 +54,7 @@ class LetForm(tuple[Any, Any]):
 
     def __repr__(self) -> str:
         lines = [f"{name} = {text(value)}" for name, value in self.replacements]
-        lines += [f"{label}: {text(e)}" if label else text(e) for label, e in _labelled(self[1])]
+        lines += [_result(label, text(e)) for label, e in _labelled(self[1])]
         return "\n".join([*lines, *self.outline()])
 
     def outline(self) -> list[str]:
@@ -72,7 +72,7 @@ class LetForm(tuple[Any, Any]):
         """Return LaTeX, one line an intermediate and a result."""
         write = service("formula.latex")
         lines = [f"{write(name)} = {write(value)}" for name, value in self.replacements]
-        lines += [f"{label}: {write(e)}" if label else write(e) for label, e in _labelled(self[1])]
+        lines += [_result(label, write(e)) for label, e in _labelled(self[1])]
         return "\n".join(lines)
 
 
@@ -80,12 +80,20 @@ def _labelled(reduced: Any, label: str = "") -> Iterator[tuple[str, Expr]]:
     """Yield each result with its place in the structure."""
     if isinstance(reduced, Mapping):
         for key, value in reduced.items():
-            yield from _labelled(value, f"{label}.{key}" if label else str(key))
+            name = f"d{key} =" if isinstance(key, MatrixSymbol) else str(key)
+            yield from _labelled(value, f"{label}.{name}" if label else name)
     elif isinstance(reduced, (list, tuple)):
         for place, value in enumerate(reduced):
             yield from _labelled(value, f"{label}[{place}]")
     else:
         yield label, reduced
+
+
+def _result(label: str, written: str) -> str:
+    """Return the line of a result; the gradient by a matrix is an assignment, `dW = ...`."""
+    if not label:
+        return written
+    return f"{label} {written}" if label.endswith("=") else f"{label}: {written}"
 
 
 def _blocks(expr: Any) -> list[Block]:

@@ -11,6 +11,7 @@ from symgrad.calculus import closed as forms
 from symgrad.calculus import growth
 from symgrad.calculus import wrt as structure
 from symgrad.calculus.entries import Plan, sparse_hessian, sparse_jacobian
+from symgrad.calculus.notation import blocks
 from symgrad.calculus.question import scalar
 from symgrad.dag.digraph import Graph, graph
 from symgrad.errors import ShapeError
@@ -57,6 +58,9 @@ def jacobian(
     if sparse:
         plan = sparse_jacobian(source, structure.nodes_of(source, wanted), kinks)
         return SparseMatrix(*plan.pattern.shape, _entries(plan, simplify))
+    if source.nodes.shapes:
+        found = blocks.jacobian_blocks(source, structure.nodes_of(source, wanted), kinks)
+        return _arranged(found, isinstance(F, (list, tuple)), wrt)
     grown = growth.jacobian_graph(source, structure.nodes_of(source, wanted), kinks)
     entries = forms.closed(grown.nodes, grown.outputs, simplify=simplify)
     return Matrix(len(source.outputs), len(wanted), entries)
@@ -104,6 +108,9 @@ def hessian(
         half = _entries(plan, simplify)
         mirrored = {(j, i): entry for (i, j), entry in half.items()}
         return SparseMatrix(*plan.pattern.shape, half | mirrored)
+    if source.nodes.shapes:
+        found = blocks.hessian_blocks(source, structure.nodes_of(source, wanted), kinks)
+        return _arranged(found, len(wanted) > 1, wrt)
     grown = growth.hessian_graph(source, structure.nodes_of(source, wanted), kinks)
     entries = forms.closed(grown.nodes, grown.outputs, simplify=simplify)
     return Matrix(len(wanted), len(wanted), entries)
@@ -226,6 +233,13 @@ def hvp(f: Any, wrt: Any, v: Any, *, simplify: str = "light", kinks: str = "min_
     bars = growing.pull({source.outputs[0]: growing.one()}, wanted)
     dots = growing.push(_seeds(growing, wanted, source.outputs[1:]), bars)
     return structure.rename(wrt, forms.closed(growing.nodes, dots, simplify=simplify))
+
+
+def _arranged(found: blocks.Blocks, several: bool, wrt: Any) -> Any:
+    """Return blocks as they were asked for: one block for one output and one variable."""
+    alone = len(found[0]) == 1 and not isinstance(wrt, (list, tuple, dict))
+    rows = [row[0] if alone else row for row in found]
+    return rows if several else rows[0]
 
 
 def _seeds(

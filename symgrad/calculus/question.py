@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from symgrad.calculus import closed as forms
 from symgrad.calculus.letform import LetForm
+from symgrad.calculus.notation.lines import let_tensors
 from symgrad.dag.digraph import Graph, graph
 from symgrad.errors import ShapeError, UnsupportedError
 from symgrad.expr.dims import described
@@ -46,6 +47,7 @@ def present(
     simplify: str,
     limit: float,
     targets: Sequence[Any] = (),
+    called: Mapping[int, str] | None = None,
 ) -> Any:
     """Return a graph's outputs in a form, arranged by `shape`.
 
@@ -57,7 +59,11 @@ def present(
     if form == "graph":
         return picked
     if form == "let":
-        replacements, reduced = forms.let(picked, picked.outputs, simplify=simplify)
+        replacements, reduced = (
+            let_tensors(picked, picked.outputs, targets or None, called)
+            if picked.nodes.shapes
+            else forms.let(picked, picked.outputs, simplify=simplify)
+        )
         return LetForm(replacements, shape(reduced))
     if form != "closed":
         raise UnsupportedError(f"form={form!r} is not a form; use one of {', '.join(FORMS)}")

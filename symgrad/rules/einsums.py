@@ -9,7 +9,6 @@ closed under differentiation: the pullback of an einsum by any operand is an ein
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 from symgrad.rules.row import Gate

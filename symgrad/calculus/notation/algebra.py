@@ -11,8 +11,10 @@ from symgrad.calculus.notation import declared
 from symgrad.calculus.notation.canon import Raw, canonical
 from symgrad.calculus.notation.forms import (
     GROUP,
+    LEAF,
     OP,
     SOFTMAX,
+    Atom,
     Form,
     Product,
     Shape,
@@ -31,6 +33,24 @@ Terms = dict[Product, Any]
 
 class Algebra(Table):
     """A table of forms with its arithmetic; every method takes and returns numbers of forms."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.behind: dict[int, int] = {}  # what a named form stands for
+
+    def named(self, symbol: Any, form: int) -> int:
+        """Return the symbol of a form."""
+        leaf = self.leaf(symbol, self.shape(form))
+        self.behind[leaf] = form
+        return leaf
+
+    def worth_naming(self, form: int) -> bool:
+        """Return whether a form is more than a number or a symbol, or a multiple of one."""
+        terms = self.form(form).terms
+        if len(terms) != 1:
+            return bool(terms)
+        factors = terms[0][0].factors
+        return len(factors) > 1 or any(self.atom(a).kind != LEAF for a, _, _ in factors)
 
     # --- sums ---
 
@@ -208,7 +228,7 @@ class Algebra(Table):
     def function(self, gate: Gate, payload: Any, operands: Sequence[int], shape: Shape) -> int:
         """Return a function entry by entry; `exp(x - logsumexp(x))` is the softmax."""
         if gate is EXP:
-            found = self._softmax(operands[0])
+            found = self._softmax(self.behind.get(operands[0], operands[0]))
             if found is not None:
                 return found
         return self.map(gate, payload, operands, shape)
@@ -218,7 +238,7 @@ class Algebra(Table):
             if coefficient != -1 or len(product.factors) != 1 or product.factors[0][2] != 1:
                 continue
             atom, indices, _ = product.factors[0]
-            entry = self.atom(atom)
+            entry = self._behind_atom(atom)
             if entry.kind != OP or entry.gate is not tensors.LOGSUMEXP:
                 continue
             rest = {p: c for p, c in self.form(form).terms if p != product}
@@ -227,6 +247,12 @@ class Algebra(Table):
             if operand == entry.operands[0] and indices == tuple(product.out[k] for k in kept):
                 return self.operation(SOFTMAX, entry.data, (operand,), self.shape(form))
         return None
+
+    def _behind_atom(self, atom: int) -> Atom:
+        """Return an atom, or the one that it is a name of."""
+        form = self.behind.get(self.of_atom(atom))
+        bare = None if form is None else self.bare(form)
+        return self.atom(atom if bare is None else bare[0])
 
     def matrix_function(self, gate: Gate, payload: Any, operand: int, shape: Shape) -> int:
         """Return a function of a matrix, of its transpose where that is the plainer operand."""

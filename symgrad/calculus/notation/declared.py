@@ -1,7 +1,7 @@
 """Tidying one product: equal factors merge, and what is declared of matrices is used.
 
-Diagonal matrices tie their indices, orthogonal pairs and a matrix with its inverse vanish, what sums
-to one is gone when it is summed, a one-hot vector is its own square.
+Diagonal matrices tie their indices, orthogonal pairs and a matrix with its inverse vanish, what
+sums to one is gone when it is summed, a one-hot vector is its own square.
 """
 
 from __future__ import annotations

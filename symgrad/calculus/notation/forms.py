@@ -1,10 +1,10 @@
 """The normal form of tensor expressions: sums of products of indexed atoms.
 
-A product is an einsum: atoms with indices and exponents, and the indices of the result. An index that
-the result lacks is summed, one that only the result has is broadcast, one that it has twice makes a
-diagonal. Identities, transposes and broadcasts therefore vanish by themselves, and equal terms are
-equal tuples. Forms and atoms are interned in one table and named by numbers; what a number is made
-of has smaller numbers.
+A product is an einsum: atoms with indices and exponents, and the indices of the result. An index
+that the result lacks is summed, one that only the result has is broadcast, one that it has twice
+makes a diagonal. Identities, transposes and broadcasts therefore vanish by themselves, and equal
+terms are equal tuples. Forms and atoms are interned in one table and named by numbers; what a
+number is made of has smaller numbers.
 """
 
 from __future__ import annotations

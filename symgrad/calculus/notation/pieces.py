@@ -2,8 +2,8 @@
 
 A piece is a chain of matrices whose ends are indices; a vector is a column whose second index is
 None. Pieces are joined where exactly two of them share a summed index, multiplied entry by entry
-where they share all indices, and a vector on an index that several matrices share becomes a diagonal
-matrix between them. What cannot be written so is reported as `None`.
+where they share all indices, and a vector on an index that several matrices share becomes a
+diagonal matrix between them. What cannot be written so is reported as `None`.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ class Joiner:
         return False
 
     def _merge_equal(self) -> bool:
-        """Multiply pieces with the same indices entry by entry, unless their product is a number."""
+        """Multiply pieces with the same indices entry by entry, unless that is a number."""
         for place, first in enumerate(self.pieces):
             for second in self.pieces[place + 1 :]:
                 if set(first.indices) != set(second.indices):

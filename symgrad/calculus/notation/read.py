@@ -44,12 +44,25 @@ class Reader:
         self.made: dict[int, int] = {}
 
     def read(self, roots: Sequence[int], named: Mapping[int, Any] | None = None) -> list[int]:
-        """Return the forms of some nodes; nodes that are named stand as symbols elsewhere."""
-        nodes = self.nodes
+        """Return the forms of some nodes.
+
+        Parameters
+        ----------
+        roots : sequence of int
+            The nodes.
+        named : mapping of int to symbol, optional
+            Nodes that stand as symbols in the forms of others; `Algebra.behind` keeps what they
+            stand for.
+        """
+        nodes, symbols = self.nodes, named or {}
         needed = reachable(nodes, roots)
         for node, flag in enumerate(needed):
             if flag and node not in self.made:
-                self.made[node] = self._form(node)
+                form = self._form(node)
+                symbol = symbols.get(node)
+                if symbol is not None and self.algebra.worth_naming(form):
+                    form = self.algebra.named(symbol, form)
+                self.made[node] = form
         return [self.made[r] for r in roots]
 
     def _form(self, node: int) -> int:

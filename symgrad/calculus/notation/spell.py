@@ -206,6 +206,7 @@ def _factored(terms: list[Term], *, last: bool) -> list[Term]:
         common = _common(group, last=last)
         cut = slice(None, -len(common)) if last else slice(len(common), None)
         content, inner = _content([(c, chain[cut]) for c, chain in group])
+        inner = _factored(inner, last=not last) if last else inner
         middle = (total(inner),)
         made.append((content, middle + common if last else common + middle))
     return made

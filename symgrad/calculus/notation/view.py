@@ -42,7 +42,8 @@ def closed_tensors(
 
 def oriented(value: Any, target: Any) -> Any:
     """Return a column as a row where the variable is one."""
-    if isinstance(target, sympy.MatrixSymbol) and target.shape[0] == 1 != target.shape[1]:
+    shape = getattr(target, "shape", None) or (0, 0)
+    if len(shape) == 2 and shape[0] == 1 != shape[1]:
         factors = value.args if isinstance(value, sympy.MatMul) else (value,)
         scalars = [f for f in factors if not getattr(f, "is_Matrix", False)]
         return scaled(sympy.Mul(*scalars), transposed(factors[len(scalars) :]))
