@@ -75,8 +75,21 @@ def check_grad(
     """
     check_policy(kinks)
     source = graph(f)
-    if has_tensors(source):
-        return check_tensors(source, at, wrt, method=method, step=step, kinks=kinks, sweep=sweep)
+    checked = check_tensors if has_tensors(source) else _check_scalars
+    return checked(source, at, wrt, method=method, step=step, kinks=kinks, sweep=sweep)
+
+
+def _check_scalars(
+    source: Graph,
+    at: Mapping[Any, Any] | None,
+    wrt: Any,
+    *,
+    method: str,
+    step: float | None,
+    kinks: str,
+    sweep: bool,
+) -> CheckReport:
+    """Compare the symbolic gradient of a formula of scalars with numeric differences."""
     moved, wanted = targets(source, at, wrt)
     values = point(source, at)
     analytic = analytic_gradient(source, values, wanted, kinks)

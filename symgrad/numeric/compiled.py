@@ -17,6 +17,7 @@ from symgrad.expr.symbols import label
 from symgrad.numeric.analytic import require_analytic
 from symgrad.numeric.backend import Executable
 from symgrad.numeric.backends import BACKENDS, choose
+from symgrad.numeric.compiled_tensors import CompiledTensors, compile_tensors
 from symgrad.numeric.execution import COMPLEX_ADVICE
 from symgrad.numeric.layout import (
     Asked,
@@ -141,7 +142,7 @@ class Compiled:
         if out is not None:
             return self._written(run, inputs, shape, out)
         if shape == ():
-            groups = gather(iter(run(inputs)), self._results.cores, stacked)
+            groups = gather((v[()] for v in run(inputs)), self._results.cores, stacked)
         else:
             groups = self._batch(run, inputs, shape)
         return self._results.arrange(groups)
@@ -228,7 +229,8 @@ def compile_function(
     dtype: str = "float64",
     threads: int | None = None,
     cache: bool = True,
-) -> Compiled:
+    batch: Any = None,
+) -> Compiled | CompiledTensors:
     """Compile a formula and its derivatives into one callable for scalars and batches.
 
     Parameters
@@ -236,8 +238,7 @@ def compile_function(
     f : str, Expr, Parsed, Graph, or list of them
         One scalar; several for "value", "jacobian", "jvp", "vjp".
     args : sequence of names or symbols, optional
-        Their order (default: first appearance); a list inside is one packed array, shape (..., k),
-        and so is the name of subscripted variables.
+        Their order; a list, or the name of subscripted variables, is one array, shape (..., k).
     wrt : structure of n variables
         What to differentiate by; default: the structure of `args`.
     returns : {"value", "grad", "jacobian", "hessian", "jvp", "vjp", "hvp"} or tuple of them
@@ -247,8 +248,8 @@ def compile_function(
         Who runs it; arrays of JAX and torch are answered in kind.
     kinks, dtype : {"min_norm", "first", "nan"}, {"float64", "float32"}
         What the derivative is where it does not exist; in what to compute.
-    threads, cache : int or None, bool
-        How many threads large batches take; whether compiled code is kept.
+    threads, cache, batch : int or None, bool, True or names
+        Threads of large batches; whether code is kept; arrays with one axis more, the first.
 
     Returns
     -------
@@ -265,18 +266,58 @@ def compile_function(
     >>> compile_function("x**2*y", ["x", "y"])(3.0, [1.0, 2.0])
     (array([ 9., 18.]), (array([ 6., 12.]), array([9., 9.])))
     """
-    asked = _asked(f, args, wrt, returns, kinks, dtype)
-    return Compiled(*asked, backend, {"dtype": dtype, "threads": threads, "cache": cache})
+    options = {"dtype": dtype, "threads": threads, "cache": cache}
+    return _compiled(f, args, wrt, returns, backend, kinks, options, batch)
+
+
+def _compiled(
+    f: Any,
+    args: Sequence[Any] | None,
+    wrt: Any,
+    returns: Any,
+    backend: str,
+    kinks: str,
+    options: dict[str, Any],
+    batch: Any,
+) -> Compiled | CompiledTensors:
+    """Return the function for scalars or for tensors, as the formula is of either."""
+    source, dtype = graph(f), options["dtype"]
+    if source.nodes.shapes:
+        return _tensors(f, source, args, wrt, returns, backend, kinks, dtype, batch)
+    return Compiled(*_asked(f, source, args, wrt, returns, kinks, dtype), backend, options)
+
+
+def _tensors(f: Any, source: Graph, *asked: Any) -> CompiledTensors:
+    """Return a formula of tensors, whose sizes are known when it is called."""
+    args, wrt, returns, backend, kinks, dtype, batch = asked
+    _check_choices(dtype, kinks)
+    return compile_tensors(
+        source,
+        args,
+        wrt,
+        named_parts(returns),
+        alone=isinstance(returns, str),
+        listed=isinstance(f, (list, tuple)) or len(source.outputs) != 1,
+        backend=backend,
+        kinks=kinks,
+        dtype=dtype,
+        batch=batch,
+    )
 
 
 def _asked(
-    f: Any, args: Sequence[Any] | None, wrt: Any, returns: Any, kinks: str, dtype: str
+    f: Any,
+    source: Graph,
+    args: Sequence[Any] | None,
+    wrt: Any,
+    returns: Any,
+    kinks: str,
+    dtype: str,
 ) -> tuple[Lowered, list[Core], Results]:
     """Return the program that answers a question, and how its numbers are arranged."""
     start = perf_counter()
     names = named_parts(returns)
     _check_choices(dtype, kinks)
-    source = graph(f)
     taken = tuple(arguments(source, args))
     wanted: Any = taken if wrt is None else Asked(wrt)
     leaves = flat(wanted)

@@ -268,8 +268,14 @@ def numeric_grad(
     2.0
     """
     source = graph(f)
-    if has_tensors(source):
-        return numeric_arrays(source, at, wrt, method, step)
+    taken = numeric_arrays if has_tensors(source) else _numeric_scalars
+    return taken(source, at, wrt, method, step)
+
+
+def _numeric_scalars(
+    source: Graph, at: Mapping[Any, Any] | None, wrt: Any, method: str, step: float | None
+) -> Any:
+    """Return the gradient of a formula of scalars by differences."""
     moved, wanted = targets(source, at, wrt)
     found = [np.asarray(d).item() for d in differences(moved, method, step)]
     return structure.rename(wanted, found)

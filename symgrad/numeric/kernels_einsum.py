@@ -151,30 +151,21 @@ def _product(a: Indices, b: Indices, output: Indices) -> Kernel:
     return _matrix_product(a, b, shared, rows, columns, summed, output)
 
 
-def _aligned(indices: Indices, output: Indices) -> Kernel:
+def _aligned(indices: Indices, output: Indices) -> Kernel | None:
     """Return what gives an operand one axis an output index, of length 1 where it has none."""
     inside = [i for i in output if i in indices]
     order = tuple(indices.index(i) for i in inside)
     first = next((k for k, i in enumerate(output) if i in indices), len(output))
     wide = tuple(slice(None) if i in indices else None for i in output[first:])
     turned, widened = order != tuple(range(len(order))), None in wide
-
-    def align(x: Array) -> Array:
-        if turned:
-            x = x.transpose(order)
-        return x[wide] if widened else x
-
-    return align
+    if turned:
+        return lambda x: x.transpose(order)[wide]
+    return (lambda x: x[wide]) if widened else None
 
 
 def _entrywise(a: Indices, b: Indices, output: Indices) -> Kernel:
     """Return a product entry by entry; axes that only one operand has are broadcast."""
-    if a == b == output or not a or not b:
-        inner = a or b
-        if inner == output:
-            return np.multiply
-    left, right = _aligned(a, output), _aligned(b, output)
-    return lambda x, y: np.multiply(left(x), right(y))
+    return _fed(np.multiply, _aligned(a, output), _aligned(b, output))
 
 
 def _batched_dot(a: Indices, b: Indices, shared: Indices, summed: Indices, out: Indices) -> Kernel:
@@ -201,17 +192,26 @@ def _matrix_product(
     natural = (*shared, *rows, *columns)
     order = tuple(natural.index(i) for i in output)
     turned = order != tuple(range(len(order)))
-    simple = len(shared) <= 1 and len(rows) <= 1 and len(columns) <= 1
-    multiply = _batches if shared else np.dot
+    multiply = _fed(_batches if shared else np.dot, left, right)
+    if not turned and len(rows) <= 1 and len(columns) <= 1 and (not shared or (rows and columns)):
+        return multiply
 
     def run(x: Array, y: Array) -> Array:
-        p, q = left(x), right(y)
-        found = multiply(p, q)
-        if not simple or (shared and not (rows and columns)):
-            found = found.reshape(_lengths(x, y, a, b, natural))
+        found = multiply(x, y).reshape(_lengths(x, y, a, b, natural))
         return found.transpose(order) if turned else found
 
     return run
+
+
+def _fed(multiply: Kernel, left: Kernel | None, right: Kernel | None) -> Kernel:
+    """Return a product whose operands are prepared first, where they need it."""
+    if left is None and right is None:
+        return multiply
+    if left is None:
+        return lambda x, y: multiply(x, right(y))  # type: ignore[misc]
+    if right is None:
+        return lambda x, y: multiply(left(x), y)
+    return lambda x, y: multiply(left(x), right(y))
 
 
 def _lengths(x: Array, y: Array, a: Indices, b: Indices, wanted: Indices) -> list[int]:
@@ -229,22 +229,23 @@ def _near(x: Array) -> Array:
     return x if step in x.strides[-2:] and 0 not in x.strides[-2:] else np.ascontiguousarray(x)
 
 
-def _grouped(indices: Indices, shared: Indices, *groups: Indices) -> Kernel:
+def _grouped(indices: Indices, shared: Indices, *groups: Indices) -> Kernel | None:
     """Return what makes a matrix of an operand: one axis a group; one batch axis an index.
 
-    Without a batch an empty group is no axis, so that vectors stay vectors.
+    Without a batch an empty group is no axis, so that vectors stay vectors. None where the operand
+    is such a matrix already.
     """
     order = tuple(indices.index(i) for i in (*shared, *groups[0], *groups[1]))
     turned = order != tuple(range(len(order)))
     counts = [len(g) for g in groups]
     plain = all(c == 1 for c in counts) if shared else all(c <= 1 for c in counts)
     batch = len(shared)
+    if plain:
+        return (lambda x: x.transpose(order)) if turned else None
 
     def group(x: Array) -> Array:
         if turned:
             x = x.transpose(order)
-        if plain:
-            return x
         middle = batch + counts[0]
         ends = [math.prod(x.shape[batch:middle]), math.prod(x.shape[middle:])]
         kept = [n for n, c in zip(ends, counts, strict=True) if c or shared]

@@ -75,7 +75,7 @@ class Parts:
     @cached_property
     def vjp(self) -> list[int]:
         """The partials of the outputs' sum, weighted by the cotangents."""
-        weights = list(map(self.growing.nodes.variable, self.cotangents))
+        weights = self._variables(self.cotangents, self.value)
         return self.growing.pull(self._added(self.value, weights), self.wrt)
 
     @cached_property
@@ -85,8 +85,14 @@ class Parts:
 
     @cached_property
     def _direction(self) -> dict[int, int]:
-        nodes = list(map(self.growing.nodes.variable, self.tangents))
+        nodes = self._variables(self.tangents, self.wrt)
         return self._added(self.wrt, nodes)
+
+    def _variables(self, symbols: Sequence[Expr], like: Sequence[int | None]) -> list[int]:
+        """Return new inputs, each in the shape of a node."""
+        nodes = self.growing.nodes
+        shapes = [() if node is None else nodes.shapes.get(node, ()) for node in like]
+        return [nodes.variable(s, shape) for s, shape in zip(symbols, shapes, strict=True)]
 
     def _added(self, nodes: Sequence[int | None], weights: Sequence[int]) -> dict[int, int]:
         """Return the weight of each node; a node that is named twice has the sum."""
@@ -100,9 +106,9 @@ class Parts:
     def _pushed(self, seeds: Mapping[Any, int], targets: Sequence[int]) -> list[int]:
         alive = {node: seed for node, seed in seeds.items() if node is not None}
         if not alive:
-            return [self.growing.zero()] * len(targets)
+            return [self.growing.zero(target) for target in targets]
         dots = self.growing.tangents(alive, max(targets))
-        return [dots.get(target, self.growing.zero()) for target in targets]
+        return [self.growing.or_zero(dots, target) for target in targets]
 
 
 def _transposed(columns: list[list[int]]) -> list[int]:

@@ -67,11 +67,16 @@ class Reader:
     ----------
     source : Graph
         The graph; a scalar variable that is the size of some axis needs no value.
+    inputs : sequence of Input, optional
+        What is read; default: every variable that is no size.
     """
 
-    def __init__(self, source: Graph) -> None:
+    def __init__(self, source: Graph, inputs: Sequence[Input] | None = None) -> None:
         shapes = source.nodes.shapes
         self.symbols = frozenset(size_symbols(source.nodes))
+        if inputs is not None:
+            self.inputs = tuple(inputs)
+            return
         pairs = zip(source.inputs, source.input_nodes, strict=True)
         self.inputs = tuple(
             Input(symbol, shapes.get(node, ()), declared_shape(symbol, shapes.get(node, ())))

@@ -1,0 +1,190 @@
+"""A program of tensors on NumPy: planned once for its shapes, memory written to again.
+
+An operation entry by entry writes into an operand that nobody reads afterwards; what depends on
+constants alone is computed once; results own their memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from symgrad.numeric.arithmetic import Floats
+from symgrad.numeric.kernels_einsum import diagonal_view, embedded
+from symgrad.numeric.program import ITEM, Program
+from symgrad.numeric.tensor_program import ADD_DIAGONAL, EMBED, Lean, Step
+from symgrad.rules import einsums, opaque
+from symgrad.rules.tensor_site import Shape
+
+Array = Any
+Kernel = Callable[..., Any]
+VIEWS = frozenset(["einsum", "reshape", "slice"])  # whose results may look into an operand
+FRESH = frozenset(["embed", "add_diagonal", "unslice", "concat", "inv", "tril"])
+TRUTHS = frozenset(["lt", "le", "gt", "ge", "eq", "ne", "and", "or", "xor", "not"])
+
+
+class TensorMachine:
+    """A program bound to the shapes of its inputs.
+
+    Parameters
+    ----------
+    program : Program
+        What to compute; sizes bound.
+    shapes : sequence of tuple of int
+        The shape of each input.
+    arithmetic : Floats
+        In what to compute.
+    """
+
+    def __init__(self, program: Program, shapes: Sequence[Shape], arithmetic: Floats) -> None:
+        self.program, self._arithmetic = program, arithmetic
+        lean = Lean(program, shapes).rewritten()
+        self.lean = lean
+        self._inputs = len(program.inputs)
+        self._constants = [arithmetic.number(c) for c in program.constants]
+        order = [*range(program.first), *lean.steps]
+        place = {slot: k for k, slot in enumerate(order)}
+        self._outputs = tuple(place[o] for o in lean.outputs)
+        steps = [
+            Step(s.gate, tuple(place[a] for a in s.args), s.payload) for s in lean.steps.values()
+        ]
+        self._shapes = [lean.shapes[slot] for slot in order]
+        self._bind(steps, program.first)
+
+    def _bind(self, steps: Sequence[Step], first: int) -> None:
+        """Choose a kernel for each step; run those of constants alone."""
+        known: dict[int, Any] = dict(enumerate(self._constants, self._inputs))
+        dead = _last_reads(steps, self._outputs)
+        reusable = self._reusable(steps, first)
+        self._owned = {first + k for k, step in enumerate(steps) if _fresh(step)}
+        self.steps: list[tuple[int, Kernel, tuple[int, ...], tuple[int, ...]]] = []
+        for slot, (step, last) in enumerate(zip(steps, dead, strict=True), first):
+            kernel = self._kernel(step)
+            if all(a in known for a in step.args) and step.gate is not opaque.WHOLE:
+                with np.errstate(all="ignore"):
+                    known[slot] = kernel(*[known[a] for a in step.args])
+                continue
+            target = next(
+                (
+                    k
+                    for k, a in enumerate(step.args)
+                    if a in last
+                    and a in reusable
+                    and a not in known
+                    and self._shapes[a] == self._shapes[slot]
+                ),
+                None,
+            )
+            if target is not None:
+                kernel = _in_place(step, kernel, target) or kernel
+            freed = tuple(a for a in last if a >= first and a not in known)
+            self.steps.append((slot, kernel, step.args, freed))
+        self._owned -= set(known)
+        self._slots = [known.get(slot) for slot in range(first + len(steps))]
+
+    def _reusable(self, steps: Sequence[Step], first: int) -> set[int]:
+        """Return the slots whose memory is theirs alone, and that no view looks into."""
+        seen = {a for step in steps if step.gate.name in VIEWS for a in step.args}
+        seen.update(self._outputs)
+        made = {first + k for k, step in enumerate(steps) if _fresh(step)}
+        return {slot for slot in made - seen if self._shapes[slot]}
+
+    def _kernel(self, step: Step) -> Kernel:
+        if step.gate is EMBED:
+            unique, output = step.payload
+            return lambda x: embedded(x, unique, output)
+        if step.gate is ADD_DIAGONAL:
+            return add_diagonal
+        if step.gate in (opaque.CALL, opaque.SCAN, ITEM, opaque.WHOLE):
+            return self._arithmetic.machine(self.program)._kernel(step)  # type: ignore[arg-type]
+        kernel = self._arithmetic.kernel(step.gate)
+        planned: Kernel = kernel(step.payload) if step.gate.shape is not None else kernel
+        return planned
+
+    def __call__(self, values: Sequence[Array]) -> list[Array]:
+        """Return the outputs; each has memory of its own."""
+        slots = self._slots.copy()
+        slots[: self._inputs] = values
+        with np.errstate(all="ignore"):
+            for slot, kernel, args, dead in self.steps:
+                slots[slot] = kernel(*[slots[a] for a in args])
+                for gone in dead:
+                    slots[gone] = None
+        found, taken = [], set()
+        for out in self._outputs:
+            value = slots[out]
+            if self._shapes[out] and (out not in self._owned or out in taken):
+                value = np.array(value)
+            taken.add(out)
+            found.append(value)
+        return found
+
+
+def add_diagonal(x: Array, diagonal: Array) -> Array:
+    """Return a matrix with something added to its diagonal."""
+    return _onto_diagonal(np.array(x), diagonal)
+
+
+def _onto_diagonal(x: Array, diagonal: Array) -> Array:
+    """Add to the diagonal of a matrix in its place."""
+    view = diagonal_view(x, (0, 0), (0,))
+    np.add(view, diagonal, out=view)
+    return x
+
+
+def _fresh(step: Step) -> bool:
+    """Return whether a result has memory of its own."""
+    if step.gate is einsums.EINSUM:
+        ins, out, _ = step.payload
+        held = {i for one in ins for i in one}
+        summed = any(i not in out for i in held)
+        return all(i in held for i in out) and (len(ins) > 1 or summed)
+    if step.gate.shape is not None or step.gate.name in FRESH:
+        return step.gate.name not in VIEWS
+    return step.gate.name in UFUNCS
+
+
+UFUNCS: dict[str, Any] = {
+    "add": np.add,
+    "sub": np.subtract,
+    "neg": np.negative,
+    "mul": np.multiply,
+    "div": np.divide,
+    "sqrt": np.sqrt,
+    "exp": np.exp,
+    "log": np.log,
+    "log1p": np.log1p,
+    "expm1": np.expm1,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tanh": np.tanh,
+    "abs": np.abs,
+    "sign": np.sign,
+}
+
+
+def _in_place(step: Step, kernel: Kernel, target: int) -> Kernel | None:
+    """Return a kernel that writes into one of its operands, where there is one."""
+    if step.gate is ADD_DIAGONAL:
+        return _onto_diagonal if target == 0 else None
+    function = UFUNCS.get(step.gate.name)
+    if function is None or step.gate.kernels or function.nin != len(step.args):
+        return None
+    if function.nin == 1:
+        return lambda x: function(x, x)
+    if target == 0:
+        return lambda x, y: function(x, y, x)
+    return lambda x, y: function(x, y, y)
+
+
+def _last_reads(steps: Sequence[Step], kept: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return the slots that each step is the last to read."""
+    seen = set(kept)
+    dead: list[tuple[int, ...]] = []
+    for step in reversed(steps):
+        fresh = tuple(dict.fromkeys(a for a in step.args if a not in seen))
+        seen.update(fresh)
+        dead.append(fresh)
+    return dead[::-1]
