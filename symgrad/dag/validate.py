@@ -97,8 +97,9 @@ def check_table(nodes: Nodes, where: str) -> None:
     rows = zip(nodes.gates, nodes.payloads, nodes.args, strict=True)
     for node, (gate, payload, args) in enumerate(rows):
         check = PAYLOADS.get(gate)
+        check_shape(nodes, node, where)
         if check is None:
-            if payload is not None:
+            if payload is not None and gate.shape is None:
                 _complain(nodes, node, where, f"carries {payload!r}", "it carries nothing")
         else:
             check(nodes, node, payload, len(args), where)
@@ -124,6 +125,23 @@ def check_operands(nodes: Nodes, where: str) -> None:
         if flags[node] != constant:
             found = f"is marked {'constant' if flags[node] else 'variable'}"
             _complain(nodes, node, where, found, "a node is constant if no variable reaches it")
+
+
+def check_shape(nodes: Nodes, node: int, where: str) -> None:
+    """Check that a node has the shape that its gate gives, and that scalars' gates meet one."""
+    gate, found = nodes.gates[node], nodes.shapes.get(node, ())
+    shapes = [nodes.shapes.get(a, ()) for a in nodes.args[node]]
+    wide = [s for s in shapes if s]
+    if gate is VARIABLE:
+        return
+    if gate.shape is not None:
+        expected = gate.shape(nodes.payloads[node], shapes)
+    else:
+        expected = wide[0] if wide else ()
+        if any(s != expected for s in wide):
+            _complain(nodes, node, where, f"meets shapes {wide}", "broadcast operands explicitly")
+    if found != expected:
+        _complain(nodes, node, where, f"has shape {found}", f"its gate gives {expected}")
 
 
 def check_interning(nodes: Nodes, where: str) -> None:
@@ -157,8 +175,9 @@ def check_number(nodes: Nodes, node: int, payload: Any, count: int, where: str) 
 
 
 def check_symbol(nodes: Nodes, node: int, payload: Any, count: int, where: str) -> None:
-    """Check that a variable carries a commuting symbol."""
-    if not (isinstance(payload, (Symbol, Indexed)) and payload.is_commutative):
+    """Check that a variable carries a commuting symbol, or a symbol that has a shape."""
+    scalar = isinstance(payload, (Symbol, Indexed)) and payload.is_commutative
+    if not (scalar or (getattr(payload, "is_symbol", False) and hasattr(payload, "shape"))):
         _complain(nodes, node, where, f"carries {payload!r}", "it carries a commuting symbol")
 
 
