@@ -8,8 +8,9 @@ scratch, x, out)` computes one point from plain arrays.
 A context is 64-bit words: kernel, inputs, outputs, points of a block, descriptors of inputs and of
 outputs, where in the scratch memory the table of outputs, copies of inputs, results and waiting
 values begin, and whether arrays stream: larger than caches, they are fetched ahead a block at a
-time, and results go from scratch memory past the caches, which is twice as fast. A descriptor is three: address, stride in bytes,
-and 0 or the address of a grid: its number of axes, then size and stride of each, last axis first.
+time, and results go from scratch memory past the caches, which is twice as fast. A descriptor is
+three words: address, stride in bytes, and 0 or the address of a grid: its number of axes, then size
+and stride of each, last axis first.
 """
 
 from __future__ import annotations
@@ -236,8 +237,10 @@ source.copy:
   call void @fetch(ptr %d, ptr %copy, i64 %b, i64 %count, i64 %padded)
   br label %source.next
 source.next:
-  %given = phi ptr [ %copy, %source.constant ], [ %place, %source.there ], [ %place, %source.ahead ], [ %copy, %source.copy ]
-  %mask = phi i64 [ 0, %source.constant ], [ -1, %source.there ], [ -1, %source.ahead ], [ -1, %source.copy ]
+  %given = phi ptr [ %copy, %source.constant ], [ %copy, %source.copy ],
+                   [ %place, %source.there ], [ %place, %source.ahead ]
+  %mask = phi i64 [ 0, %source.constant ], [ -1, %source.copy ],
+                  [ -1, %source.there ], [ -1, %source.ahead ]
   store ptr %given, ptr %cell, align 8
   store i64 %mask, ptr %cell8, align 8
   %i1 = add i64 %i, 1

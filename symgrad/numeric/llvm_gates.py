@@ -229,7 +229,8 @@ def erf_between(w: Writer, x: str, y: str) -> str:
     zero, x, y = w.constant(0.0), w.number(x), w.number(y)
     flip = w.logic("and", w.compare("olt", x, zero), w.compare("olt", y, zero))
     a, b = w.select(flip, w.neg(y), x), w.select(flip, w.neg(x), y)
-    tails = w.logic("and", w.compare("ogt", a, zero), w.compare("ogt", b, zero))
+    half = w.constant(0.5)  # nearer to 0 it is erfc that cancels
+    tails = w.logic("and", w.compare("ogt", a, half), w.compare("ogt", b, half))
     outer = w.sub(w.call("erfc", a), w.call("erfc", b))
     return w.select(tails, outer, w.sub(w.call("erf", b), w.call("erf", a)))
 
@@ -241,13 +242,16 @@ def log_gamma(w: Writer, x: str) -> str:
 
 
 def delta(w: Writer, x: str, order: str | None = None) -> str:
-    """Return Dirac's delta as floats have it: inf at 0."""
-    return w.select(w.compare("oeq", x, w.constant(0.0)), w.constant(INF), w.constant(0.0))
+    """Return Dirac's delta as floats have it: inf at 0; nan stays."""
+    x, zero = w.number(x), w.constant(0.0)
+    elsewhere = w.select(is_nan(w, x), x, zero)
+    return w.select(w.compare("oeq", x, zero), w.constant(INF), elsewhere)
 
 
 def kronecker(w: Writer, x: str, y: str) -> str:
-    """Return 1 where x = y, else 0."""
-    return w.select(w.compare("oeq", x, y), w.constant(1.0), w.constant(0.0))
+    """Return 1 where x = y, else 0; nan stays nan."""
+    elsewhere = w.select(w.compare("uno", x, y), w.constant(NAN), w.constant(0.0))
+    return w.select(w.compare("oeq", x, y), w.constant(1.0), elsewhere)
 
 
 LIBM = {

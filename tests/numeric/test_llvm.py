@@ -1,0 +1,399 @@
+"""The LLVM backend: the same bits however it is called, arrays of any layout, honest refusals."""
+
+from __future__ import annotations
+
+import ast
+import pickle
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy
+from sympy import Symbol, symbols
+
+import symgrad as sg
+from symgrad.errors import BackendError
+from symgrad.numeric.arithmetic import Floats
+from symgrad.numeric.backend_llvm import Native, build, missing
+from symgrad.numeric.llvm_ir import write
+from symgrad.numeric.llvm_machine import target
+from symgrad.numeric.llvm_order import reordered
+from symgrad.numeric.program import Program, lower
+
+x, y, z = symbols("x y z")
+MIXED = "exp(-x)*sin(y) + cos(y)*log(x**2 + 1) + max(x, y)*tanh(x*y) + x**y + erf(x) + gamma(y)"
+
+
+def program(text: Any, args: Any = None) -> Program:
+    return lower(sg.graph(text), args)
+
+
+def compiled(text: Any, **options: Any) -> Native:
+    return build(program(text), **{"cache": False, **options})
+
+
+def numpy(found: Native, values: Any) -> list[Any]:
+    with np.errstate(all="ignore"):
+        return Floats().outputs(found.program, values)
+
+
+def same(first: Any, second: Any) -> bool:
+    """Return whether floats are the same bits."""
+    return bool(
+        np.array_equal(np.asarray(first).view(np.uint64), np.asarray(second).view(np.uint64))
+    )
+
+
+@pytest.fixture(scope="module")
+def mixed() -> Native:
+    return compiled([MIXED, "x*y - sin(x)*cos(x)"])
+
+
+@pytest.fixture
+def points(rng: np.random.Generator) -> list[Any]:
+    return [rng.uniform(0.1, 3.0, 5000), rng.uniform(0.1, 3.0, 5000)]
+
+
+# --- the same numbers ---
+
+
+def test_values_agree_with_numpy(mixed: Native, points: list[Any]) -> None:
+    for actual, expected in zip(mixed(points), numpy(mixed, points), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-13)
+
+
+def test_float32_is_computed_in_float32(points: list[Any]) -> None:
+    single = compiled(MIXED, dtype="float32")
+    given = [p.astype(np.float32) for p in points]
+    actual = single(given)[0]
+
+    assert actual.dtype == np.float32
+    np.testing.assert_allclose(actual, numpy(single, points)[0], rtol=1e-4)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 8, 9, 63, 257, 1000])
+def test_a_point_has_the_same_bits_in_every_split_of_a_batch(
+    mixed: Native, points: list[Any], count: int
+) -> None:
+    whole = mixed(points)
+    part = mixed([p[:count] for p in points])
+    rest = mixed([p[count:] for p in points])
+
+    for w, a, b in zip(whole, part, rest, strict=True):
+        assert same(w, np.concatenate([a, b]))
+
+
+def test_threads_do_not_change_a_bit(points: list[Any]) -> None:
+    given = [np.tile(p, 40) for p in points]
+    results = [compiled(MIXED, threads=threads)(given)[0] for threads in (1, 2, 5)]
+
+    assert same(results[0], results[1])
+    assert same(results[0], results[2])
+
+
+def test_both_tiers_and_the_kernel_of_one_point_give_the_same_bits(points: list[Any]) -> None:
+    found = compiled([MIXED, "sin(x)*cos(x) + sinh(y)"])
+    shortcut = found.packed([2], [2])
+    assert shortcut is not None
+    rows = np.stack(points, axis=-1)[:50]
+    quick = found(points), shortcut(rows)[0], [shortcut(row)[0] for row in rows]
+    assert found.stats["tier"] == "quick"
+
+    found.optimise()
+
+    assert found.stats["tier"] == "optimised"
+    best = found(points), shortcut(rows)[0], [shortcut(row)[0] for row in rows]
+    for first, second in zip(quick[0], best[0], strict=True):
+        assert same(first, second)
+    for others in (best[1], quick[2], best[2]):
+        assert same(quick[1], np.array(others))
+
+
+def test_large_arrays_stream_past_the_caches_with_the_same_bits() -> None:
+    found = compiled(["x*y", "x + y", "sin(x)"])
+    big = np.linspace(-3, 3, 1_000_003)
+    results = found([big, big[::-1]])
+
+    assert same(results[2][:1000], found([big[:1000], big[:1000]])[2])
+    np.testing.assert_array_equal(results[0], big * big[::-1])
+    np.testing.assert_array_equal(results[1], big + big[::-1])
+
+
+def test_reordering_changes_order_alone(points: list[Any]) -> None:
+    original = program([MIXED, "x + y"])
+    moved = reordered(original)
+
+    assert sorted(op.gate.name for op in moved.operations) == sorted(
+        op.gate.name for op in original.operations
+    )
+    for a, b in zip(*(Floats().outputs(p, points) for p in (original, moved)), strict=True):
+        assert same(a, b)
+
+
+def test_a_program_cut_into_many_functions_and_modules_gives_the_same_numbers() -> None:
+    term, terms = x, []
+    for k in range(4500):
+        term = sg.parse(f"sin({k % 7} + y)*0.9").expr * term if k % 3 else term + y
+        terms.append(term)
+    found = build(lower(sg.graph(terms[-1])), cache=False)
+
+    assert found.stats["functions"] > 25
+    given = [np.linspace(0.1, 1, 9), np.linspace(1, 2, 9)]
+    np.testing.assert_allclose(found(given)[0], numpy(found, given)[0], rtol=1e-11)
+
+
+# --- layouts ---
+
+
+def test_arrays_of_any_stride_are_read_where_they_are(rng: np.random.Generator) -> None:
+    found = compiled("x*y + sin(z)")
+    base = rng.normal(size=(6, 8, 10))
+    a, b, c = base[::2, ::-1, 1:7], base[0, :, 2:8], base[1:2, :1, :1]
+
+    np.testing.assert_allclose(found([a, b, c])[0], a * b + np.sin(c), rtol=1e-14)
+
+
+def test_results_go_where_out_says(rng: np.random.Generator) -> None:
+    found = compiled(["x*y", "x - y"])
+    a, b = rng.normal(size=(5, 7)), rng.normal(size=7)
+    room = np.full((2, 7, 10), np.nan)
+    out = [room[0, :, ::2].T, room[1, ::-1, 1::2].T]
+
+    results = found([a, b], out)
+
+    assert all(r is o for r, o in zip(results, out, strict=True))
+    np.testing.assert_array_equal(out[0], a * b)
+    np.testing.assert_array_equal(out[1], a - b)
+    assert np.isnan(room[0, :, 1::2]).all()
+
+
+def test_scalars_and_unaligned_arrays_are_taken() -> None:
+    found = compiled("x*y + z")
+    raw = np.zeros(8 * 20 + 1, np.uint8)[1:].view(np.float64)
+    raw[:] = np.arange(20.0)
+
+    np.testing.assert_array_equal(found([raw, 2.0, 1])[0], 2 * np.arange(20.0) + 1)
+
+
+def test_outputs_may_be_inputs_constants_and_repetitions() -> None:
+    found = build(lower(sg.graph([x, sympy.Integer(3), x * y, x, x * y]), (x, y, z)), cache=False)
+    a, b = np.arange(11.0), np.ones(11)
+
+    results = found([a, b, 0.0])
+
+    for actual, expected in zip(results, [a, 3 * b, a, a, a], strict=True):
+        np.testing.assert_array_equal(actual, expected)
+    results[0][0] = 99.0
+    assert a[0] == 0.0
+    assert results[3][0] == 0.0
+
+
+def test_conditions_become_numbers() -> None:
+    found = compiled([sympy.Piecewise((x, x > y), (y, True)), sg.parse("max(x, 0) + sign(y)").expr])
+
+    assert [2.0, 3.0] == [float(v) for v in found([2.0, 1.0])]
+
+
+def test_many_threads_may_call_at_once(points: list[Any]) -> None:
+    found = compiled(MIXED, threads=2)
+    shortcut = found.packed([2], [1])
+    assert shortcut is not None
+    rows = np.stack(points, axis=-1)
+    expected = found(points)[0]
+    wrong: list[int] = []
+
+    def call(k: int) -> None:
+        for i in range(k, 1000, 4):
+            if shortcut(rows[i])[0][0] != expected[i] or not same(found(points)[0], expected):
+                wrong.append(i)
+
+    threads = [threading.Thread(target=call, args=(k,)) for k in range(0, 40, 10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert wrong == []
+
+
+# --- one point ---
+
+
+def test_the_shortcut_takes_floats_and_packed_arrays(mixed: Native) -> None:
+    apart, packed = mixed.packed([None, None], [None, 1]), mixed.packed([2], [2])
+    assert apart is not None and packed is not None
+    expected = [float(v) for v in mixed([0.3, 1.7])]
+
+    assert expected == [float(v) for v in np.concatenate([np.ravel(r) for r in apart(0.3, 1.7)])]
+    assert expected == packed(np.array([0.3, 1.7]))[0].tolist()
+    assert isinstance(apart(np.float64(0.3), np.array(1.7))[0], np.float64)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        (),
+        (1.0,),
+        (1.0, np.ones(3)),
+        (1.0, np.ones(2), 3.0),
+        (1, np.ones(2)),
+        (1.0, np.ones(2, np.float32)),
+        (1.0, np.ones(2, np.int64)),
+        (1.0, np.ones(2, ">f8")),
+        (1.0, [1.0, 2.0]),
+        (1.0, None),
+        ("1", np.ones(2)),
+        (1.0, 2.0),
+        (np.ones(4), np.ones((3, 2))),
+        (1j, np.ones(2)),
+        (np.ma.masked_array(np.ones(2)), np.ones(2)),
+    ],
+)
+def test_the_shortcut_leaves_what_it_does_not_expect_to_others(given: tuple[Any, ...]) -> None:
+    shortcut = compiled("x*y + z").packed([None, 2], [None])
+    assert shortcut is not None
+
+    assert shortcut(*given) is None
+    assert shortcut(3.0, np.array([2.0, 1.0])) == [7.0]
+
+
+def test_the_shortcut_broadcasts_batches_and_strided_points() -> None:
+    shortcut = compiled(["x*y + z", "x", "y"]).packed([None, 2], [None, 2])
+    assert shortcut is not None
+    rows = np.arange(24.0).reshape(3, 4, 2)
+
+    value, pair = shortcut(np.array([1.0, 2.0, 3.0, 4.0]), rows)
+    reverse, _ = shortcut(2.0, np.array([1.0, 3.0])[::-1])
+
+    np.testing.assert_array_equal(value, [1.0, 2.0, 3.0, 4.0] * rows[..., 0] + rows[..., 1])
+    assert pair.shape == (3, 4, 2)
+    np.testing.assert_array_equal(pair[..., 1], rows[..., 0])
+    assert reverse == 7.0
+
+
+def test_results_of_the_shortcut_have_memory_of_their_own() -> None:
+    shortcut = compiled("x*y").packed([2], [1])
+    assert shortcut is not None
+    first = shortcut(np.array([2.0, 3.0]))[0]
+    second = shortcut(np.array([5.0, 7.0]))[0]
+
+    assert (first[0], second[0]) == (6.0, 35.0)
+    assert first.flags.owndata and first.flags.writeable
+
+
+def test_calls_do_not_leak() -> None:
+    shortcut = compiled("x*y").packed([2], [1])
+    assert shortcut is not None
+    point = np.array([2.0, 3.0])
+    before = sys.getrefcount(point), sys.getrefcount(np.dtype(np.float64))
+    for _ in range(2000):
+        shortcut(point)
+        shortcut("no")
+
+    assert sys.getrefcount(point) == before[0]
+    assert abs(sys.getrefcount(np.dtype(np.float64)) - before[1]) < 100
+
+
+def test_the_kernel_of_one_point_is_made_after_many_calls() -> None:
+    found = compiled("sin(x)*y")
+    shortcut = found.packed([2], [None])
+    assert shortcut is not None
+    point = np.array([0.5, 3.0])
+    values = {float(shortcut(point)[0]) for _ in range(400)}
+    found.optimise()
+    values.add(float(shortcut(point)[0]))
+
+    assert values == {float(found([0.5, 3.0])[0])}
+
+
+# --- refusals ---
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("besselj(0, x)", "besselj"), ("zeta(x)*sin(x)", "zeta"), ("f(x)", "f")]
+)
+def test_a_gate_that_llvm_lacks_is_refused_by_name_when_it_is_built(text: str, name: str) -> None:
+    source = sympy.Function("f")(x) if name == "f" else text
+
+    assert [name] == missing(program(source))
+    with pytest.raises(BackendError, match=f"`{name}`"):
+        build(program(source), cache=False)
+
+
+def test_complex_constants_are_refused() -> None:
+    with pytest.raises(BackendError, match="complex"):
+        build(program(sympy.I * x), cache=False)
+
+
+@pytest.mark.parametrize("dtype", ["complex128", "int64", "float16"])
+def test_other_number_types_are_refused(dtype: str) -> None:
+    with pytest.raises(BackendError, match=dtype):
+        build(program("x"), dtype, cache=False)
+
+
+def test_a_budget_that_is_spent_is_an_error_that_says_so() -> None:
+    e = x
+    for k in range(2600):
+        e = sg.stop_gradient(e) * y + k
+    with pytest.raises(BackendError, match=r"pieces of this program.*backend='numpy'"):
+        build(program(e), cache=False, budget=0.0)
+
+
+# --- names ---
+
+NAMES = [
+    "x; exit(1)",
+    "lambda",
+    '__import__("os")',
+    "🦉",
+    '"}\n define void @kernel() {',
+    "%v1",
+    "é'\"\\",
+]
+
+
+def test_names_never_reach_the_source() -> None:
+    rogues = [Symbol(name) for name in NAMES] + [Symbol("x"), Symbol("x", positive=True)]
+    total = sum(k * sympy.sin(s) for k, s in enumerate(rogues, 1))
+    found = build(lower(sg.graph(total), tuple(rogues)), cache=False)
+
+    values = np.linspace(0.1, 1, len(rogues))
+    expected = sum(k * np.sin(v) for k, v in enumerate(values, 1))
+    np.testing.assert_allclose(found(list(values))[0], expected, rtol=1e-14)
+    for name in NAMES[1:5]:
+        assert name not in found.source
+    assert "exit" not in found.source
+    assert found.source.isascii()
+
+
+def test_the_same_program_under_other_names_is_the_same_source() -> None:
+    assert compiled("sin(x)*y").source == compiled("sin(kernel)*define").source
+
+
+def test_helpers_and_programs_hold_no_names_of_symbols() -> None:
+    code = write(program("sin(secret)*hidden"), target(double=True), block=64, longest=10)
+
+    assert not {"secret", "hidden"} & set("".join(code.texts).replace("%", " ").split())
+
+
+# --- house ---
+
+
+def test_pickles_compile_again(mixed: Native, points: list[Any]) -> None:
+    again = pickle.loads(pickle.dumps(mixed))
+
+    for first, second in zip(mixed(points), again(points), strict=True):
+        assert same(first, second)
+
+
+def test_importing_symgrad_does_not_load_llvmlite() -> None:
+    modules = [m for m in sys.modules if m.startswith("symgrad.numeric.llvm_")]
+    for name in [*modules, "symgrad.numeric.backend_llvm"]:
+        path = sys.modules[name].__file__
+        assert path is not None
+        with open(path, encoding="utf-8") as file:
+            tree = ast.parse(file.read())
+        top = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
+        assert not any("llvmlite" in ast.unparse(n) for n in top)
