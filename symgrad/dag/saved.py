@@ -7,7 +7,7 @@ gates, and ends in `validate`. A loaded graph is saved to the same bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from sympy import Basic, Function
@@ -47,17 +47,23 @@ def save(nodes: Nodes, outputs: Sequence[int], names: Mapping[str, int]) -> str:
     parts = {
         "format": dump(FORMAT),
         "version": dump(VERSION),
-        "terms": _lines(writer.terms.lines),
-        "regions": _lines(list(map(dump, regions))),
-        "nodes": _lines(list(map(dump, rows))),
+        "terms": lines(writer.terms.lines),
+        "regions": lines(list(map(dump, regions))),
+        "nodes": lines(list(map(dump, rows))),
         "outputs": dump(list(outputs)),
-        "names": _lines([dump(pair) for pair in names.items()]),
+        "names": lines([dump(pair) for pair in names.items()]),
     }
+    return written(parts)
+
+
+def written(parts: Mapping[str, str]) -> str:
+    """Return an object of JSON whose values are JSON already."""
     return "{\n" + ",\n".join(f'"{key}": {value}' for key, value in parts.items()) + "\n}\n"
 
 
-def _lines(lines: Sequence[str]) -> str:
-    return "[\n" + ",\n".join(lines) + "\n]" if lines else "[]"
+def lines(rows: Sequence[str]) -> str:
+    """Return a list of JSON, a row a line."""
+    return "[\n" + ",\n".join(rows) + "\n]" if rows else "[]"
 
 
 class _Writer:
@@ -78,21 +84,37 @@ class _Writer:
         """Return the rows of a table: gate, operands, and what the node carries."""
         rows: list[list[Any]] = []
         for gate, args, payload in zip(nodes.gates, nodes.args, nodes.payloads, strict=True):
-            if GATES.named(gate.name) is not gate:
-                raise GraphError(f"the gate `{gate.name}` is not in the table; register it first")
-            row: list[Any] = [gate.name, list(args)]
+            row: list[Any] = [name_of(gate), list(args)]
             rows.append(row if payload is None else [*row, self._payload(gate, payload)])
         return rows
 
     def _payload(self, gate: Gate, payload: Any) -> Any:
-        if gate is CONSTANT or gate is VARIABLE:
-            return self.terms.add(payload)
-        if gate is opaque.WHOLE:
-            return [self.terms.add(payload.expr), *map(self.terms.add, payload.symbols)]
-        if gate is opaque.UNKNOWN:
-            return [self.terms.add(payload.function), *payload.orders]
-        region, *rest = payload
-        return [self._regions[id(region)], *rest]
+        if gate is opaque.CALL or gate is opaque.SCAN:
+            region, *rest = payload
+            return [self._regions[id(region)], *rest]
+        return write_payload(gate, payload, self.terms.add)
+
+
+def name_of(gate: Gate) -> str:
+    """Return the name by which a gate is saved.
+
+    Raises
+    ------
+    GraphError
+        If the table does not hold the gate.
+    """
+    if GATES.named(gate.name) is not gate:
+        raise GraphError(f"the gate `{gate.name}` is not in the table; register it first")
+    return gate.name
+
+
+def write_payload(gate: Gate, payload: Any, term: Callable[[Any], int]) -> Any:
+    """Return what a node carries, regions excepted, for JSON; `term` gives an expression's row."""
+    if gate is opaque.WHOLE:
+        return [term(payload.expr), *map(term, payload.symbols)]
+    if gate is opaque.UNKNOWN:
+        return [term(payload.function), *payload.orders]
+    return term(payload)
 
 
 # --- loading ---
@@ -106,7 +128,7 @@ def load(text: str) -> Parts:
     GraphError
         If the text is no saved graph, of another version, malformed, or holds an unknown gate.
     """
-    document = _document(text)
+    document = read_document(text, "graph", FORMAT, VERSION, KEYS)
     try:
         return _loaded(document)
     except GraphError:
@@ -115,24 +137,33 @@ def load(text: str) -> Parts:
         raise GraphError(f"the saved graph is malformed: {error!s:.200}") from error
 
 
-def _document(text: str) -> dict[str, Any]:
+def read_document(
+    text: str, what: str, name: str, version: int, keys: Sequence[str]
+) -> dict[str, Any]:
+    """Return what a file holds: an object of JSON with the keys, name and version of a format.
+
+    Raises
+    ------
+    GraphError
+        If it holds anything else; `what` says what it should be.
+    """
     if not isinstance(text, str):
-        raise GraphError(f"a saved graph is text, not {type(text).__name__}")
+        raise GraphError(f"a saved {what} is text, not {type(text).__name__}")
     try:
         found = json.loads(text, parse_float=_no_float, parse_constant=_no_float)
     except GraphError:
         raise
     except RecursionError:
-        raise GraphError("the text is nested too deep for a saved graph") from None
+        raise GraphError(f"the text is nested too deep for a saved {what}") from None
     except ValueError as error:
         raise GraphError(f"the text is no JSON: {error!s:.200}") from error
-    document = _checked(found, KEYS, "a saved graph")
-    if document["format"] != FORMAT or type(document["version"]) is not int:
-        raise GraphError(f"the format is {document['format']!r:.80}, not `{FORMAT}`")
-    if document["version"] != VERSION:
+    document = checked(found, keys, f"a saved {what}")
+    if document["format"] != name or type(document["version"]) is not int:
+        raise GraphError(f"the format is {document['format']!r:.80}, not `{name}`")
+    if document["version"] != version:
         raise GraphError(
-            f"the graph was saved in version {document['version']!r:.80} of the format; "
-            f"this symgrad reads version {VERSION}"
+            f"the {what} was saved in version {document['version']!r:.80} of the format; "
+            f"this symgrad reads version {version}"
         )
     return document
 
@@ -141,7 +172,8 @@ def _no_float(text: str) -> NoReturn:
     raise GraphError(f"`{text:.80}` stands in the text; a saved graph holds integers alone")
 
 
-def _checked(found: Any, keys: Sequence[str], what: str) -> dict[str, Any]:
+def checked(found: Any, keys: Sequence[str], what: str) -> dict[str, Any]:
+    """Return an object that has exactly these keys."""
     if not isinstance(found, dict) or found.keys() != set(keys):
         held = ", ".join(map(str, found))[:200] if isinstance(found, dict) else f"{found!r:.80}"
         raise GraphError(f"{what} has the keys {', '.join(keys)}; found {held or 'none'}")
@@ -149,20 +181,21 @@ def _checked(found: Any, keys: Sequence[str], what: str) -> dict[str, Any]:
 
 
 def _loaded(document: dict[str, Any]) -> Parts:
-    reader = _Reader(_list(document["terms"], "terms"))
-    for saved in _list(document["regions"], "regions"):
+    reader = _Reader(listed(document["terms"], "terms"))
+    for saved in listed(document["regions"], "regions"):
         reader.region(saved)
     nodes = reader.nodes(document["nodes"], "")
     names: dict[str, int] = {}
-    for name, node in _list(document["names"], "names"):
+    for name, node in listed(document["names"], "names"):
         if names.setdefault(name, node) != node:
             raise GraphError(f"the name `{name}` stands for two nodes")
-    outputs = _list(document["outputs"], "outputs")
+    outputs = listed(document["outputs"], "outputs")
     validate(nodes, outputs, names)
     return nodes, outputs, names
 
 
-def _list(value: Any, what: str) -> list[Any]:
+def listed(value: Any, what: str) -> list[Any]:
+    """Return a list that is one."""
     if type(value) is not list:
         raise GraphError(f"`{what}` is a list, not {value!r:.80}")
     return value
@@ -180,22 +213,22 @@ class _Reader:
 
     def region(self, saved: Any) -> None:
         """Make a region whose inner regions are made."""
-        parts = _checked(saved, REGION_KEYS, "a region")
+        parts = checked(saved, REGION_KEYS, "a region")
         name, inputs, outputs, rows = (parts[key] for key in REGION_KEYS)
         if type(name) is not str:
             raise GraphError(f"{name!r:.80} is no name of a region")
         nodes = self.nodes(rows, f" of region `{name:.80}`")
-        ports = tuple(_list(inputs, "inputs")), tuple(_list(outputs, "outputs"))
+        ports = tuple(listed(inputs, "inputs")), tuple(listed(outputs, "outputs"))
         self._regions.append(Region(name, nodes, *ports))
 
     def nodes(self, rows: Any, where: str) -> Nodes:
         """Make a table."""
         nodes = Nodes()
-        for number, row in enumerate(_list(rows, "nodes")):
+        for number, row in enumerate(listed(rows, "nodes")):
             if type(row) is not list or not 2 <= len(row) <= 3:
                 raise GraphError(f"node {number}{where} is {row!r:.80}; a row is gate and operands")
             gate = gate_named(row[0])
-            args = tuple(_list(row[1], "operands"))
+            args = tuple(listed(row[1], "operands"))
             if any(type(a) is not int or not 0 <= a < number for a in args):
                 found = f"node {number} (`{gate.name}`){where} has operands {row[1]!r:.80}"
                 raise GraphError(f"{found}; operands are earlier nodes")
@@ -207,26 +240,36 @@ class _Reader:
     def _payload(self, gate: Gate, saved: Any) -> Any:
         if gate is CONSTANT or gate is VARIABLE:
             return self._term(saved)
-        first, *rest = _list(saved, "payload")
-        if gate is opaque.WHOLE:
-            return self._whole(self._term(first), tuple(map(self._term, rest)))
-        if gate is opaque.UNKNOWN:
-            return opaque.Unknown(self._term(first), tuple(rest))
         if gate not in (opaque.CALL, opaque.SCAN):
-            raise GraphError(f"a node of gate `{gate.name}` carries nothing, not {saved!r:.80}")
+            return read_payload(gate, saved, self._term)
+        first, *rest = listed(saved, "payload")
         if type(first) is not int or not 0 <= first < len(self._regions):
             raise GraphError(f"region {first!r:.80} is not there; regions inside come first")
         return (self._regions[first], *rest)
-
-    def _whole(self, expr: Any, symbols: tuple[Any, ...]) -> Any:
-        if not isinstance(expr, Basic) or not expr.free_symbols <= set(symbols):
-            raise GraphError(f"`{expr!s:.80}` is carried whole, but not all of its symbols are")
-        return opaque.Whole(expr, symbols)
 
     def _term(self, number: Any) -> Any:
         if type(number) is not int or not 0 <= number < len(self._terms):
             raise GraphError(f"term {number!r:.80} is not there; terms are 0 to {len(self._terms)}")
         return self._terms[number]
+
+
+def read_payload(gate: Gate, saved: Any, term: Callable[[Any], Any]) -> Any:
+    """Return what a node carries, regions excepted; `term` gives the expression of a row.
+
+    Raises
+    ------
+    GraphError
+        If a node of this gate carries nothing, or something else.
+    """
+    first, *rest = listed(saved, "payload")
+    if gate is opaque.UNKNOWN:
+        return opaque.Unknown(term(first), tuple(rest))
+    if gate is not opaque.WHOLE:
+        raise GraphError(f"a node of gate `{gate.name}` carries nothing, not {saved!r:.80}")
+    expr, symbols = term(first), tuple(map(term, rest))
+    if not isinstance(expr, Basic) or not expr.free_symbols <= set(symbols):
+        raise GraphError(f"`{expr!s:.80}` is carried whole, but not all of its symbols are")
+    return opaque.Whole(expr, symbols)
 
 
 def gate_named(name: Any) -> Gate:

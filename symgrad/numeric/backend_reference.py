@@ -23,12 +23,18 @@ from symgrad.rules import opaque
 from symgrad.rules.row import Gate
 
 DIGITS = 40  # of a gate before it is rounded
-ODD = frozenset(  # f(-0) = -0, which mpmath does not know
+# f(±0) = ±0 and f(±0) = ±inf, which mpmath does not know: its zero has no sign.
+ODD = frozenset(
     [
         *("sin", "tan", "asin", "atan", "sinh", "tanh", "asinh", "atanh", "erf", "erfi"),
         *("expm1", "log1p", "cbrt", "sqrt", "floor", "ceiling", "sign", "re", "conjugate"),
     ]
 )
+POLES = frozenset(["cot", "csc", "coth", "csch", "acsch", "gamma"])
+HUGE = 2.0**64  # exponents from here on are even, and give 0, 1 or inf
+BEYOND = 30.0  # where erfc is 0 or 2 to any number of digits that a float has
+
+Function = Callable[..., Any]
 
 
 def divide(x: float, y: float) -> float:
@@ -40,20 +46,97 @@ def divide(x: float, y: float) -> float:
     return math.copysign(math.inf, x) * math.copysign(1.0, y)
 
 
-def selected(condition: Any, x: Any, y: Any) -> Any:
-    """Return x where the condition holds, else y."""
-    return x if condition else y
+def plain(function: Function) -> Function:
+    """Return a function of Python's `math` that gives nan outside its domain."""
+
+    def guarded(*args: float) -> Any:
+        try:
+            return function(*args)
+        except (ValueError, ZeroDivisionError):
+            return math.nan
+        except OverflowError:
+            return math.inf
+
+    return guarded
 
 
-FLOATS: dict[str, Callable[..., Any]] = {
+def power_of_zero(x: float, y: float) -> float:
+    """Return x**y for x = ±0."""
+    if y >= 0 or math.isnan(y):
+        return math.pow(x, y)
+    return math.copysign(math.inf, x) if y % 2 == 1 else math.inf
+
+
+def at_edges(name: str, args: tuple[Any, ...]) -> Any:
+    """Return the value where IEEE's rules fix it: zeros, infinities and nan; else None."""
+    x = args[0]
+    edge = any(a == 0 or math.isinf(a) or math.isnan(a) for a in args)
+    if name == "pow" and (edge or abs(args[1]) > HUGE):
+        return power_of_zero(*args) if x == 0 else plain(math.pow)(*args)
+    if name in EDGES and edge:
+        return EDGES[name](*args)
+    if name in ("logsumexp", "logaddexp") and any(map(math.isnan, args)):
+        return math.nan
+    if x == 0 and name in ODD:
+        return x
+    if x == 0 and name in POLES:
+        return math.copysign(math.inf, x)
+    return None
+
+
+# Python's own function where an operand is 0, infinite or nan.
+EDGES: dict[str, Function] = {
+    "atan2": math.atan2,
+    "hypot": math.hypot,
+    "xlogy": lambda x, y: x * 0 if x == 0 and y == y else plain(mp.fprod)([x, precise_log(y)]),
+    "acot": lambda x: math.atan(divide(1.0, x)),
+    "asec": plain(lambda x: math.acos(divide(1.0, x))),
+    "acsc": plain(lambda x: math.asin(divide(1.0, x))),
+    "sinc": plain(lambda x: 1.0 if x == 0 else math.sin(x) / x),
+    "loggamma": plain(lambda x: math.inf if x == 0 else mp.loggamma(x)),
+}
+
+
+def precise_log(y: float) -> Any:
+    """Return log(y) with IEEE's infinities."""
+    return -mp.inf if y == 0 else (mp.log(y) if y > 0 else mp.nan)
+
+
+def step(x: float, at_zero: float = 0.5) -> float:
+    """Return the unit step; nan stays nan."""
+    return float(x > 0) if x != 0 and x == x else (at_zero if x == 0 else x)
+
+
+def tail(x: float) -> Any:
+    """Return erfc(x)."""
+    return mp.erfc(x) if not abs(x) > BEYOND else (0.0 if x > 0 else 2.0)
+
+
+def erf_between(x: float, y: float) -> Any:
+    """Return erf(y) - erf(x) without cancellation."""
+    if x > 1 and y > 1:
+        return tail(x) - tail(y)
+    return tail(-y) - tail(-x) if x < -1 and y < -1 else mp.erf(y) - mp.erf(x)
+
+
+FLOATS: dict[str, Function] = {
     "add": lambda x, y: x + y,
     "sub": lambda x, y: x - y,
     "neg": lambda x: -x,
     "mul": lambda x, y: x * y,
     "div": divide,
     "abs": abs,
-    "where": selected,
+    "where": lambda condition, x, y: x if condition else y,
     "stop_gradient": lambda x: x,
+    "mod": plain(lambda x, y: x % y),
+    "Rem": plain(math.fmod),
+    "ceiling": lambda x: math.copysign(math.ceil(x), x) if math.isfinite(x) else x,
+    "heaviside": step,
+    "erfc": tail,
+    "erf2": erf_between,
+    "gelu": lambda x: math.nan if x == -math.inf else x * tail(-x / mp.sqrt(2)) / 2,
+    # These compare and choose: what they are made of knows floats as well as mpmath's numbers.
+    **{name: precise.KERNELS[name] for name in ("max", "min", "indicator", "relu", "leaky_relu")},
 }
 
 
@@ -66,6 +149,10 @@ def to_float(value: Any) -> Any:
     return float(value)
 
 
+def _lifted(value: Any) -> Any:
+    return value if isinstance(value, bool) else mp.mpf(value)
+
+
 class Rounded:
     """Python floats; each gate is rounded once."""
 
@@ -75,14 +162,13 @@ class Rounded:
 
     def kernel(self, gate: Gate) -> Callable[..., Any]:
         """Return the function of a gate on floats."""
-        if gate.name in FLOATS:
-            return FLOATS[gate.name]
-        function = self.precise.kernel(gate)
+        exact = FLOATS.get(gate.name) if not gate.kernels else None
+        function = exact or self.precise.kernel(gate)
+        lifted = (lambda a: a) if exact else _lifted
 
         def rounded(*args: Any) -> Any:
-            if gate.name in ODD and args[0] == 0:
-                return args[0]
-            return to_float(function(*(a if isinstance(a, bool) else mp.mpf(a) for a in args)))
+            found = at_edges(gate.name, args) if args else None
+            return to_float(function(*map(lifted, args)) if found is None else found)
 
         return rounded
 

@@ -70,7 +70,7 @@ class Torch(Executable):
         import torch
 
         with torch.no_grad():
-            tensors = [torch.tensor(np.asarray(v, self.dtype)) for v in values]
+            tensors = [torch.from_numpy(np.array(v, self.dtype, order="C")) for v in values]
             found = [f.numpy() for f in self.native(tensors)]
         if out is None:
             return [f.copy()[()] for f in found]

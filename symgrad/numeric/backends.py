@@ -6,12 +6,13 @@ from symgrad.errors import BackendError, hint
 from symgrad.numeric.backend import Backend
 from symgrad.numeric.backend_c import C
 from symgrad.numeric.backend_jax import JAX
+from symgrad.numeric.backend_llvm import LLVM
 from symgrad.numeric.backend_numpy import NUMPY
 from symgrad.numeric.backend_reference import REFERENCE
 from symgrad.numeric.backend_torch import TORCH
 from symgrad.numeric.program import Program
 
-BACKENDS: dict[str, Backend] = {row.name: row for row in (REFERENCE, NUMPY, C, JAX, TORCH)}
+BACKENDS: dict[str, Backend] = {row.name: row for row in (REFERENCE, NUMPY, LLVM, C, JAX, TORCH)}
 PREFERRED = ("llvm",)  # what "auto" takes where it can, in this order, before NumPy
 
 
@@ -44,7 +45,7 @@ def choose(name: str, program: Program, dtype: str) -> tuple[Backend, str]:
         )
     why_not = _refusal(backend, program, dtype)
     if why_not:
-        raise BackendError(f"the backend `{name}` cannot run this: {why_not}")
+        raise BackendError(f"the backend `{name}` cannot run this: {why_not}; use backend='numpy'")
     return backend, name
 
 
@@ -69,7 +70,7 @@ def _refusal(backend: Backend, program: Program, dtype: str) -> str:
         return f"dtype {dtype!r:.80} is none of {', '.join(backend.dtypes)}"
     names = backend.missing(program)
     shown = "`, `".join(names[:8]) + ("`, ..." if len(names) > 8 else "`")
-    return f"it does not know `{shown}; use backend='numpy'" if names else ""
+    return f"it does not know `{shown}" if names else ""
 
 
 def installed() -> list[str]:

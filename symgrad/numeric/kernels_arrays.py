@@ -152,17 +152,22 @@ def _steps(xp: Any) -> Table:
         zero, apart = number(x, 0.0), xp.where(x > a, x - a, number(x, 1.0))
         power = xp.where(x > a, apart**n, xp.where((x == a) & (n == 0), number(x, 1.0), zero))
         pulse = xp.where(x == a, number(x, math.inf), zero)
-        return xp.where(n < 0, pulse, power)
+        found = xp.where(n < 0, pulse, power)
+        missing = xp.isnan(x) | xp.isnan(a) | xp.isnan(n)
+        return xp.where(missing, xp.full_like(found, math.nan), found)
 
     def dirac(x: Any, n: Any = None) -> Any:
-        return xp.where(x == 0, number(x, math.inf), number(x, 0.0))
+        return xp.where(x == 0, number(x, math.inf), xp.where(xp.isnan(x), x, number(x, 0.0)))
+
+    def kronecker(i: Any, j: Any) -> Any:
+        return chosen(i, j, number(i, 0.0), number(i, 1.0), number(i, 0.0))
 
     return {
         "indicator": indicator,
         "heaviside": heaviside,
         "SingularityFunction": bracket,
         "DiracDelta": dirac,
-        "KroneckerDelta": lambda i, j: xp.where(i == j, xp.ones_like(i), xp.zeros_like(i)),
+        "KroneckerDelta": kronecker,
         "arg": lambda x: xp.where(x < 0, number(x, math.pi), xp.where(x >= 0, number(x, 0.0), x)),
     }
 

@@ -59,7 +59,7 @@ INFIX: dict[str, str] = {
     "stop_gradient": "$0",
     "re": "$0",
     "conjugate": "$0",
-    "im": "0 * $0",
+    "im": "0",
     "cot": "1 / @tan($0)",
     "sec": "1 / @cos($0)",
     "csc": "1 / @sin($0)",
@@ -74,9 +74,9 @@ INFIX: dict[str, str] = {
     "acsch": "@asinh(1 / $0)",
     "frac": "$0 - @floor($0)",
     "factorial": "@tgamma($0 + 1)",
-    "DiracDelta": "$0 == 0 ? INFINITY : 0",
-    "KroneckerDelta": "$0 == $1 ? 1 : 0",
-    "arg": "$0 < 0 ? (real)3.14159265358979323846 : 0 * $0",
+    "DiracDelta": "$0 == 0 ? (real)INFINITY : (isnan($0) ? $0 : 0)",
+    "KroneckerDelta": "$0 == $1 ? 1 : (isnan($0) || isnan($1) ? (real)NAN : 0)",
+    "arg": "$0 < 0 ? (real)3.14159265358979323846 : (isnan($0) ? $0 : 0)",
 }
 FOLDED = {"and": "$0 && $1", "or": "$0 || $1", "xor": "!$0 != !$1"}
 TRUTHS = frozenset(["lt", "le", "gt", "ge", "eq", "ne", "not", *FOLDED])
@@ -135,13 +135,14 @@ HELPERS: dict[str, Helper] = {
     "loggamma": Helper("x", "return x < 0 ? (real)NAN : @lgamma(x);"),
     "erf2": Helper(
         "x y",
-        "if (x > 0 && y > 0) return @erfc(x) - @erfc(y);\n"
-        "    if (x < 0 && y < 0) return @erfc(-y) - @erfc(-x);\n"
+        "if (x > 0.5 && y > 0.5) return @erfc(x) - @erfc(y);\n"
+        "    if (x < -0.5 && y < -0.5) return @erfc(-y) - @erfc(-x);\n"
         "    return @erf(y) - @erf(x);",
     ),
     "SingularityFunction": Helper(
         "x a n",
-        "if (n < 0) return x == a ? (real)INFINITY : 0;\n    return x >= a ? @pow(x - a, n) : 0;",
+        "if (isnan(x) || isnan(a) || isnan(n)) return (real)NAN;\n"
+        "    if (n < 0) return x == a ? (real)INFINITY : 0;\n    return x >= a ? @pow(x - a, n) : 0;",
     ),
 }
 SAME = {"logsumexp": "logaddexp"}  # gates that share a helper

@@ -7,6 +7,8 @@ from typing import Any
 
 from symgrad.numeric import kernels_arrays
 
+HALF_ROOT = 0.5**0.5
+
 
 @lru_cache(maxsize=1)
 def table() -> kernels_arrays.Table:
@@ -21,7 +23,7 @@ def table() -> kernels_arrays.Table:
         "stop_gradient": jax.lax.stop_gradient,
         "sigmoid": special.expit,
         "swish": lambda x: x * special.expit(x),
-        "gelu": lambda x: x * special.ndtr(x),
+        "gelu": lambda x: x * special.erfc(-x * HALF_ROOT) / 2,
         "erf": special.erf,
         "erfc": special.erfc,
         "erf2": lambda x, y: _erf_between(jnp, special, x, y),
@@ -51,5 +53,5 @@ def _erf_between(jnp: Any, special: Any, x: Any, y: Any) -> Any:
     """Return erf(y) - erf(x) without cancellation in the tails."""
     flip = (x < 0) & (y < 0)
     a, b = jnp.where(flip, -y, x), jnp.where(flip, -x, y)
-    tails = (a > 0) & (b > 0)
+    tails = (a > 0.5) & (b > 0.5)  # nearer to 0 it is erfc that cancels
     return jnp.where(tails, special.erfc(a) - special.erfc(b), special.erf(b) - special.erf(a))

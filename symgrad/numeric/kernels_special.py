@@ -74,7 +74,7 @@ def erf_between(x: Any, y: Any) -> Any:
     """Return erf(y) - erf(x) without cancellation in the tails."""
     flip = (x < 0) & (y < 0)
     a, b = np.where(flip, -y, x), np.where(flip, -x, y)
-    tails = (a > 0) & (b > 0)
+    tails = (a > 0.5) & (b > 0.5)  # nearer to 0 it is erfc that cancels
     return np.where(tails, sc.erfc(a) - sc.erfc(b), sc.erf(b) - sc.erf(a))[()]
 
 
@@ -219,7 +219,6 @@ def spherical(name: str, by_order: Kernel, cylinder: Kernel) -> Kernel:
 
 # --- polynomials ---
 
-
 STEEPEST = 100_000  # degree up to which SciPy's recurrences are quick
 
 
@@ -247,7 +246,8 @@ def assoc_legendre(n: Any, m: Any, x: Any) -> Any:
 def bracket(x: Any, a: Any, n: Any) -> Any:
     """Return Macaulay's bracket <x - a>**n."""
     inside = np.where(x >= a, np.power(np.maximum(x - a, 0.0), np.maximum(n, 0)), 0.0)
-    return np.where(n < 0, np.where(x == a, np.inf, 0.0), inside)[()]
+    found = np.where(n < 0, np.where(x == a, np.inf, 0.0), inside)
+    return np.where(np.isnan(x) | np.isnan(a) | np.isnan(n), np.nan, found)[()]
 
 
 def lambert(x: Any, k: Any = 0) -> Any:
@@ -261,8 +261,8 @@ JUMPS: dict[str, Kernel] = {
     "frac": lambda x: x - np.floor(x),
     "Rem": np.fmod,
     "SingularityFunction": bracket,
-    "DiracDelta": lambda x, n=0: np.where(x == 0, np.inf, 0.0)[()],
-    "KroneckerDelta": lambda i, j: np.where(i == j, 1.0, 0.0)[()],
+    "DiracDelta": lambda x, n=0: np.where(x == 0, np.inf, np.where(np.isnan(x), x, 0.0))[()],
+    "KroneckerDelta": lambda i, j: np.where(np.isnan(np.maximum(i, j)), np.nan, 1.0 * (i == j))[()],
     "re": np.real,
     "im": np.imag,
     "arg": np.angle,

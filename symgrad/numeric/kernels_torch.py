@@ -7,6 +7,8 @@ from typing import Any
 
 from symgrad.numeric import kernels_arrays
 
+HALF_ROOT = 0.5**0.5
+
 
 @lru_cache(maxsize=1)
 def table() -> kernels_arrays.Table:
@@ -16,11 +18,14 @@ def table() -> kernels_arrays.Table:
 
     found = kernels_arrays.table(torch)
     found |= {
+        "where": lambda c, x, y: torch.where(c if c.dtype is torch.bool else c != 0, x, y),
+        "eq": torch.eq,  # `torch.equal` is one truth for a whole array
         "cbrt": lambda x: _cube_root(torch, x),
         "stop_gradient": lambda x: x.detach(),
         "sigmoid": torch.sigmoid,
         "swish": lambda x: x * torch.sigmoid(x),
-        "gelu": lambda x: x * special.ndtr(x),
+        "sign": lambda x: torch.where(torch.isnan(x), x, torch.sign(x)),
+        "gelu": lambda x: x * special.erfc(-x * HALF_ROOT) / 2,
         "erf": special.erf,
         "erfc": special.erfc,
         "erfinv": special.erfinv,

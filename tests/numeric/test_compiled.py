@@ -223,14 +223,22 @@ def test_policy_nan_marks_the_kink() -> None:
 
 
 def test_source_shows_the_program_without_the_names_of_variables() -> None:
-    source = sg.compile("secret_name*2", returns="value").source
+    source = sg.compile("secret_name*2", returns="value", backend="numpy").source
 
     assert "secret_name" not in source
     assert "mul(0, 1)" in source
 
 
 def test_the_backend_says_why_it_was_chosen() -> None:
-    assert sg.compile("x").backend.startswith("numpy")
+    assert "numpy" == sg.compile("x", backend="numpy").backend
+    assert sg.compile("besselj(1, x)").backend.startswith("numpy (")
+
+
+def test_the_automatic_choice_names_what_llvm_does_not_know() -> None:
+    pytest.importorskip("llvmlite")
+
+    assert "`besselj`" in sg.compile("besselj(1, x)").backend
+    assert sg.compile("x*y").backend.startswith("llvm (")
 
 
 def test_compiled_functions_survive_pickling() -> None:
