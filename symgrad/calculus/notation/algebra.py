@@ -21,13 +21,12 @@ from symgrad.calculus.notation.forms import (
     Table,
     has_diagonal,
 )
+from symgrad.calculus.notation.opened import opening
 from symgrad.calculus.notation.unify import Unifier
-from symgrad.rules import linalg, tensors
+from symgrad.rules import tensors
 from symgrad.rules.row import Gate
 from symgrad.rules.tensor_site import EXP
 
-TURNED = (linalg.INVERSE, linalg.EXPM)  # f(A.T) = f(A).T
-BLIND = (linalg.DET, linalg.LOGDET)  # f(A.T) = f(A)
 Terms = dict[Product, Any]
 
 
@@ -114,17 +113,20 @@ class Algebra(Table):
         for place, (indices, operand) in enumerate(zip(inputs, operands, strict=True)):
             term = self.single(operand)
             if term is None:
-                term = self._grouped(operand)
+                term = self.grouped(operand)
             coefficient *= term[1]
             factors += unifier.embed(place, term[0], indices, self)
         return self._finished(coefficient, factors, tuple(out), unifier, shape)
 
-    def _grouped(self, operand: int) -> tuple[Product, Any]:
+    def grouped(self, operand: int) -> tuple[Product, Any]:
         """Return a sum as one factor; what its terms have in common stays outside."""
         content, inner = self._primitive(operand)
-        group = self.group(inner)
         axes = tuple(range(len(self.shape(operand))))
-        return Product(((group, axes, S.One),), axes), content
+        if len(axes) == 2:  # a sum and its transpose are one atom
+            sign, turned = self._primitive(self.turned(inner))
+            if turned < inner:
+                return Product(((self.group(turned), (1, 0), S.One),), axes), content * sign
+        return Product(((self.group(inner), axes, S.One),), axes), content
 
     def _primitive(self, form: int) -> tuple[Any, int]:
         """Split a sum into its rational content and a sum whose first term is positive."""
@@ -151,13 +153,15 @@ class Algebra(Table):
         for product, coefficient in terms:
             alone = self.of_terms(wide, {product: S.One})
             parts.append((coefficient, self.einsum(inputs, out, [alone], sizes)))
+        made = self.sum(parts, shape)
         kept = set(inputs[0]) <= set(out)
-        plain = all(self.form(f).terms and self._is_plain(f) for _, f in parts)
-        return None if not kept and plain else self.sum(parts, shape)
+        return made if kept or self.shrinks(made, operands[0]) else None
 
-    def _is_plain(self, form: int) -> bool:
-        """Return whether no term of a form shrank to a number."""
-        return all(p.factors for p, _ in self.form(form).terms)
+    def shrinks(self, made: int, source: int) -> bool:
+        """Return whether a sum got shorter, or one of its terms became a number."""
+        after, before = self.form(made).terms, self.form(source).terms
+        bare = all(p.factors for p, _ in before) and not all(p.factors for p, _ in after)
+        return bare or len(after) < len(before)
 
     def _finished(
         self,
@@ -171,6 +175,8 @@ class Algebra(Table):
         tidy = declared.Tidier(self, unifier, factors, out)
         tidy.run()
         coefficient *= tidy.coefficient
+        if coefficient == 0:
+            return self.of_terms(shape, {})
         for size in tidy.repeated:
             if isinstance(size, (int, Integer)):
                 coefficient *= size
@@ -178,6 +184,9 @@ class Algebra(Table):
                 leaf = self.bare(self.leaf(size))
                 assert leaf is not None
                 tidy.factors.append(leaf)
+        opened = opening(self, tidy.merged(), tidy.out)
+        if opened is not None:
+            return self.scaled(coefficient, opened)
         product = canonical(tidy.merged(), tidy.out, self.is_symmetric)
         inner = self._parenthesised(product)
         if inner is not None and len(inner.terms) == 1:
@@ -253,43 +262,6 @@ class Algebra(Table):
         form = self.behind.get(self.of_atom(atom))
         bare = None if form is None else self.bare(form)
         return self.atom(atom if bare is None else bare[0])
-
-    def matrix_function(self, gate: Gate, payload: Any, operand: int, shape: Shape) -> int:
-        """Return a function of a matrix, of its transpose where that is the plainer operand."""
-        if gate is linalg.INVERSE and not self.form(operand).terms[1:]:
-            inverse = self._inverse(operand)
-            if inverse is not None:
-                return inverse
-        turned = self.turned(operand) if len(self.shape(operand)) == 2 else operand
-        if turned < operand and gate in BLIND:
-            return self.operation(gate, payload, (turned,), shape)
-        if turned < operand and gate in TURNED:
-            made = self.operation(gate, payload, (turned,), shape)
-            return self.turned(made)
-        return self.operation(gate, payload, (operand,), shape)
-
-    def _inverse(self, operand: int) -> int | None:
-        """Return the inverse of a number times one matrix, where it is known or was inverted."""
-        term = self.single(operand)
-        if term is None or len(term[0].factors) > 1:
-            return None
-        product, coefficient = term
-        if not product.factors:
-            diagonal = has_diagonal(product.out)
-            return self.scaled(1 / coefficient**2, operand) if diagonal else None
-        atom, indices, exponent = product.factors[0]
-        if exponent != 1 or set(indices) != {0, 1}:
-            return None
-        entry, inner = self.atom(atom), self.of_atom(atom)
-        if entry.kind == OP and entry.gate is linalg.INVERSE:
-            found = entry.operands[0]
-        elif "orthogonal" in self.facts(atom):
-            found = self.turned(inner)
-        elif coefficient != 1:
-            found = self.matrix_function(linalg.INVERSE, None, inner, self.shape(operand))
-        else:
-            return None
-        return self.scaled(1 / coefficient, found if indices == (0, 1) else self.turned(found))
 
     def turned(self, form: int) -> int:
         """Return the transpose of a form of two axes."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from sympy import S
 
-from symgrad.calculus.notation.forms import GROUP, OP, SOFTMAX, Table
+from symgrad.calculus.notation.forms import GROUP, OP, SOFTMAX
 from symgrad.calculus.notation.unify import Unifier
 from symgrad.rules import linalg
 
@@ -32,7 +32,7 @@ class Tidier:
     """
 
     def __init__(
-        self, table: Table, unifier: Unifier, factors: Sequence[Raw], out: Sequence[Hashable]
+        self, table: Any, unifier: Unifier, factors: Sequence[Raw], out: Sequence[Hashable]
     ) -> None:
         self.table, self.unifier = table, unifier
         self.factors: list[Raw] = list(factors)
@@ -48,7 +48,7 @@ class Tidier:
 
     def run(self) -> None:
         """Tidy until nothing changes."""
-        rules = (self._tie_diagonals, self._drop_pairs, self._drop_sums)
+        rules = (self._tie_diagonals, self._drop_pairs, self._drop_sums, self._shrink_groups)
         self._rename()
         while any(rule() for rule in rules):
             self._rename()
@@ -85,7 +85,7 @@ class Tidier:
 
     def _tie_diagonals(self) -> bool:
         for atom, indices, _ in self.factors:
-            if len(set(indices)) == 2 and "diagonal" in self.table.facts(atom):
+            if len(set(indices)) == 2 and self.table.is_diagonal(atom):
                 self.unifier.join(*indices)
                 return True
         return False
@@ -149,6 +149,39 @@ class Tidier:
                 self._keep([indices[a] for a in range(len(indices)) if a not in axes])
                 return True
         return False
+
+    def _shrink_groups(self) -> bool:
+        """Sum a sum term by term over an index that only it has, if it gets shorter by that."""
+        uses = self._uses()
+        for place, (atom, indices, exponent) in enumerate(self.factors):
+            entry = self.table.atom(atom)
+            alone = {i for i in indices if uses[i] == indices.count(i) and i not in self.out}
+            if entry.kind != GROUP or exponent != 1 or not alone:
+                continue
+            kept = tuple(dict.fromkeys(i for i in indices if i not in alone))
+            inner = entry.operands[0]
+            made = self.table.einsum([indices], kept, [inner])
+            if self.table.shrinks(made, inner):
+                self._gone = self._gone | alone
+                del self.factors[place]
+                self._replace(made, kept)
+                return True
+        return False
+
+    def _replace(self, form: int, indices: Sequence[Hashable]) -> None:
+        """Put a form among the factors."""
+        terms = self.table.form(form).terms
+        if not terms:
+            self.coefficient, self.factors = S.Zero, []
+            return
+        self._embedded += 1
+        product, coefficient = terms[0] if len(terms) == 1 else self.table.grouped(form)
+        self.coefficient *= coefficient
+        place = -self._embedded
+        self.factors += self.unifier.embed(place, product, indices, self.table)
+        self._keep(indices)
+
+    _embedded = 0
 
     def _keep(self, indices: Sequence[Hashable]) -> None:
         self._spaces |= set(indices)

@@ -177,6 +177,14 @@ class Table:
         entry = self.atom(atom)
         return facts_of(entry.data) if entry.kind == LEAF else frozenset()
 
+    def is_diagonal(self, atom: int) -> bool:
+        """Return whether an atom is declared diagonal, or the inverse of one that is."""
+        entry = self.atom(atom)
+        if entry.kind == OP and entry.gate is linalg.INVERSE:
+            bare = self.bare(entry.operands[0])
+            return bare is not None and self.is_diagonal(bare[0])
+        return "diagonal" in self.facts(atom)
+
     def is_symmetric(self, atom: int) -> bool:
         """Return whether an atom of two axes equals its transpose."""
         known = self._symmetric.get(atom)

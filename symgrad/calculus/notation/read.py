@@ -8,6 +8,8 @@ from typing import Any
 from sympy import Rational, S
 
 from symgrad.calculus.notation.algebra import Algebra
+from symgrad.calculus.notation.rearranged import read_reshape, read_tril
+from symgrad.calculus.notation.squares import matrix_function
 from symgrad.dag.nodes import (
     ADD,
     CONSTANT,
@@ -141,7 +143,7 @@ def read_matrix_function(gate: Gate) -> Read:
     def read(algebra: Algebra, payload: Any, operands: Sequence[int], shape: Shape) -> int:
         if len(algebra.shape(operands[0])) != 2 or len(operands) > 1:
             return algebra.operation(gate, payload, operands, shape)
-        return algebra.matrix_function(gate, payload, operands[0], shape)
+        return matrix_function(algebra, gate, payload, operands[0], shape)
 
     return read
 
@@ -152,7 +154,7 @@ def read_solve(algebra: Algebra, payload: Any, operands: Sequence[int], shape: S
     wide = algebra.shape(a)
     if len(wide) != 2:
         return algebra.operation(linalg.SOLVE, payload, operands, shape)
-    inverse = algebra.matrix_function(linalg.INVERSE, None, a, wide)
+    inverse = matrix_function(algebra, linalg.INVERSE, None, a, wide)
     columns = ("c",) * (len(shape) - 1)
     return algebra.einsum([("i", "j"), ("j", *columns)], ("i", *columns), [inverse, b])
 
@@ -171,7 +173,7 @@ def read_expm(algebra: Algebra, payload: Any, operands: Sequence[int], shape: Sh
             scale *= number
     if left:
         return algebra.scaled(scale, algebra.operation(linalg.EXPM, payload, [a, *left], shape))
-    return algebra.scaled(scale, algebra.matrix_function(linalg.EXPM, payload, a, shape))
+    return algebra.scaled(scale, matrix_function(algebra, linalg.EXPM, payload, a, shape))
 
 
 def identity_multiple(algebra: Algebra, form: int) -> Any:
@@ -195,6 +197,8 @@ READ: dict[Gate, Read] = {
     SQRT: read_root,
     einsums.EINSUM: read_einsum,
     tensors.UNIT: read_unit,
+    tensors.RESHAPE: read_reshape,
+    tensors.TRIL: read_tril,
     linalg.INVERSE: read_matrix_function(linalg.INVERSE),
     linalg.DET: read_matrix_function(linalg.DET),
     linalg.LOGDET: read_matrix_function(linalg.LOGDET),
