@@ -9,10 +9,11 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from sympy import Expr
+from sympy import Basic, Expr
 
 from symgrad.calculus import wrt as structure
 from symgrad.dag.digraph import Graph
+from symgrad.dag.vmap import vmap
 from symgrad.errors import BackendError, ShapeError, UnknownNameError, UnsupportedError
 from symgrad.expr.symbols import label
 from symgrad.numeric.analytic import require_analytic
@@ -201,6 +202,8 @@ class Question:
         The arguments in their order, tangents and cotangents behind them.
     like : tuple of (int or None)
         The argument in whose shape each result is given back.
+    batched : tuple of bool, or empty
+        Which arguments have the batch as their first axis; empty where nothing is asked of batches.
     form : structure
         Of the results.
     """
@@ -210,23 +213,58 @@ class Question:
     reader: Reader
     inputs: tuple[Input, ...]
     like: tuple[int | None, ...]
+    batched: tuple[bool, ...]
     form: Any
 
     def plan(self, shapes: Sequence[tuple[int, ...]], dtype: str, wide: bool) -> Plan:
         """Return the program for arrays of these shapes."""
         if wide:
             require_analytic(self.source, "a complex point", COMPLEX_ADVICE)
-        cores, sizes = self.reader.cores(shapes)
+        count, points = self._points(shapes)
+        cores, sizes = self.reader.cores(points)
         made = bind(self.derived.graph, sizes)
+        lead: tuple[int, ...] = ()
+        if self.batched:
+            lead = (count,)
+            chosen = {o.symbol for o, b in zip(self.inputs, self.batched, strict=True) if b}
+            pairs = zip(made.inputs, made.input_nodes, strict=True)
+            made = vmap(made, [n for s, n in pairs if s in chosen], count)
+            cores = [
+                (*lead, *core) if b else core for core, b in zip(cores, self.batched, strict=True)
+            ]
         program = lower(made, [one.symbol for one in self.inputs])
         machine = TensorMachine(program, cores, Floats(complex_values=wide, dtype=dtype))
-        known = [made.nodes.shapes.get(o, ()) for o in made.outputs]
         forms = [
-            None if k is None or shapes[k] == shape else shapes[k]
-            for k, shape in zip(self.like, known, strict=True)
+            None
+            if k is None or made.nodes.shapes.get(o, ()) == (*lead, *points[k])
+            else (*lead, *points[k])
+            for k, o in zip(self.like, made.outputs, strict=True)
         ]
         turned = [None if s == c else c for s, c in zip(shapes, cores, strict=True)]
         return Plan(machine, tuple(turned), tuple(forms), dtype)
+
+    def _points(self, shapes: Sequence[tuple[int, ...]]) -> tuple[int, list[tuple[int, ...]]]:
+        """Return how many points a batch has, and the shapes of one point.
+
+        Raises
+        ------
+        ShapeError
+            If an array has no batch axis, or two of them have different ones.
+        """
+        if not self.batched:
+            return 1, list(shapes)
+        found: dict[str, int] = {}
+        points = []
+        for one, shape, wide in zip(self.inputs, shapes, self.batched, strict=True):
+            if wide and not shape:
+                raise ShapeError(f"`{label(one.symbol)}` is batched, but one number was given")
+            if wide:
+                found[label(one.symbol)] = shape[0]
+            points.append(shape[1:] if wide else shape)
+        if len(set(found.values())) > 1:
+            listed = ", ".join(f"{n} for `{name}`" for name, n in found.items())
+            raise ShapeError(f"a batch has one length, the first axis, but found {listed}")
+        return next(iter(found.values())), points
 
 
 def compile_tensors(
@@ -271,12 +309,35 @@ def compile_tensors(
     form = [wanted if n in BY_VARIABLE else (None,) * len(outputs) for n in names]
     form = [f if listed or f is wanted else None for f in form]
     shown = form[0] if alone else tuple(form)
-    question = _question(source, taken, wanted, names, kinks, shown)
+    batched = _batched(source, taken, batch)
+    question = _question(source, taken, wanted, names, kinks, batched, shown)
     return CompiledTensors(question, dtype, perf_counter() - start)
 
 
+def _batched(source: Graph, taken: Sequence[Any], batch: Any) -> list[bool]:
+    """Return which arguments have the batch as their first axis; nothing where none has."""
+    if batch is None or batch is False:
+        return []
+    if batch is True:
+        return [True] * len(taken)
+    names = [batch] if isinstance(batch, (str, Basic)) else list(batch)
+    chosen = [source.key(name) for name in names]
+    unknown = [str(c) for c in chosen if c not in taken]
+    if unknown or not chosen:
+        what = f"`{unknown[0]}`" if unknown else "nothing"
+        listed = ", ".join(label(s) for s in taken)
+        raise UnknownNameError(f"`batch` names {what}; the arguments are {listed}")
+    return [symbol in chosen for symbol in taken]
+
+
 def _question(
-    source: Graph, taken: Sequence[Any], wanted: Any, names: Sequence[str], kinks: str, form: Any
+    source: Graph,
+    taken: Sequence[Any],
+    wanted: Any,
+    names: Sequence[str],
+    kinks: str,
+    batched: Sequence[bool],
+    form: Any,
 ) -> Question:
     """Return what is asked, with the derivatives grown."""
     nodes = structure.nodes_of(source, wanted)
@@ -287,8 +348,14 @@ def _question(
     inputs += [_input(source, o, t) for o, t in pairs]
     places = {source.node(symbol): k for k, symbol in enumerate(taken)}
     own = [places.get(n) if n is not None else None for n in nodes]
+    wide = list(batched)
+    if wide:
+        moving = [k is None or wide[k] for k in own]
+        wide += moving[: len(derived.tangents)] + [True] * len(derived.cotangents)
     like = [k for n in names for k in (own if n in BY_VARIABLE else [None] * len(source.outputs))]
-    return Question(source, derived, Reader(source, inputs), tuple(inputs), tuple(like), form)
+    return Question(
+        source, derived, Reader(source, inputs), tuple(inputs), tuple(like), tuple(wide), form
+    )
 
 
 def _check(source: Graph, names: Sequence[str], *, scalar: bool) -> None:

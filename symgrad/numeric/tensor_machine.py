@@ -20,7 +20,9 @@ from symgrad.rules.tensor_site import Shape
 
 Array = Any
 Kernel = Callable[..., Any]
-VIEWS = frozenset(["einsum", "reshape", "slice"])  # whose results may look into an operand
+VIEWS = frozenset(
+    ["einsum", "reshape", "slice", "patches"]
+)  # whose results may look into an operand
 FRESH = frozenset(["embed", "add_diagonal", "unslice", "concat", "inv", "tril"])
 TRUTHS = frozenset(["lt", "le", "gt", "ge", "eq", "ne", "and", "or", "xor", "not"])
 
