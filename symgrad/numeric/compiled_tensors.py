@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
+from operator import itemgetter
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from sympy import Basic, Expr
+from sympy import Basic, Expr, Tuple
 
 from symgrad.calculus import wrt as structure
 from symgrad.dag.digraph import Graph
@@ -32,7 +34,7 @@ DEFAULT = ["value", "grad"]
 PLAIN = frozenset([np.dtype(np.float64)])
 
 Array = Any
-Form = tuple[int, ...] | None
+Form = tuple[int, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,10 @@ class Plan:
     ----------
     run : TensorMachine
         What computes.
-    cores : tuple of (tuple of int or None)
-        The shape of each input in the graph, None where it is given so.
-    forms : tuple of (tuple of int or None)
-        The shape in which each result is given back, None where it has it.
+    cores : tuple of (int, tuple of int)
+        The inputs that are given in another shape than the graph's, with that one.
+    forms : tuple of (int, tuple of int)
+        The results that are given back in another shape, with that one.
     dtype : str
         In what is computed.
     """
@@ -79,7 +81,12 @@ class CompiledTensors:
         self.dtype = dtype
         self._question = question
         self._seconds = seconds
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make what cannot be pickled."""
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
+        self._arrange = _arranger(self._question.form, count())
 
     def __repr__(self) -> str:
         inputs = ", ".join(label(one.symbol) for one in self._question.inputs[:8])
@@ -122,18 +129,14 @@ class CompiledTensors:
         ShapeError
             If the arrays do not fit; the message has the shapes.
         """
-        asked = self._question
         arrays, plan = self._ready(values)
-        inputs = [
-            a if core is None else a.reshape(core)
-            for a, core in zip(arrays, plan.cores, strict=True)
-        ]
-        found = [
-            v if form is None else np.reshape(v, form)
-            for v, form in zip(plan.run(inputs), plan.forms, strict=True)
-        ]
+        for k, core in plan.cores:
+            arrays[k] = arrays[k].reshape(core)
+        found = plan.run(arrays)
+        for k, form in plan.forms:
+            found[k] = np.reshape(found[k], form)
         if out is None:
-            return structure.fill(asked.form, iter(found))
+            return self._arrange(found)
         return _written(found, out)
 
     def _ready(self, values: Sequence[Any]) -> tuple[list[Array], Plan]:
@@ -159,7 +162,24 @@ class CompiledTensors:
         return arrays, plan
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_plans": OrderedDict()}
+        return {**self.__dict__, "_plans": None, "_arrange": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._prepare()
+
+
+def _arranger(form: Any, places: Iterator[int]) -> Callable[[Sequence[Any]], Any]:
+    """Return what puts a list of results in a structure: `structure.fill`, read beforehand."""
+    if isinstance(form, Mapping):
+        named = {key: _arranger(part, places) for key, part in form.items()}
+        return lambda found: {key: part(found) for key, part in named.items()}
+    if isinstance(form, (list, tuple, Tuple)):
+        parts = [_arranger(part, places) for part in form]
+        if isinstance(form, list):
+            return lambda found: [part(found) for part in parts]
+        return lambda found: tuple([part(found) for part in parts])
+    return itemgetter(next(places))
 
 
 def _plain(values: Sequence[Any]) -> bool:
@@ -220,27 +240,32 @@ class Question:
         """Return the program for arrays of these shapes."""
         if wide:
             require_analytic(self.source, "a complex point", COMPLEX_ADVICE)
-        count, points = self._points(shapes)
+        length, points = self._points(shapes)
         cores, sizes = self.reader.cores(points)
         made = bind(self.derived.graph, sizes)
         lead: tuple[int, ...] = ()
         if self.batched:
-            lead = (count,)
+            lead = (length,)
             chosen = {o.symbol for o, b in zip(self.inputs, self.batched, strict=True) if b}
             pairs = zip(made.inputs, made.input_nodes, strict=True)
-            made = vmap(made, [n for s, n in pairs if s in chosen], count)
+            made = vmap(made, [n for s, n in pairs if s in chosen], length)
             cores = [
                 (*lead, *core) if b else core for core, b in zip(cores, self.batched, strict=True)
             ]
         program = lower(made, [one.symbol for one in self.inputs])
         machine = TensorMachine(program, cores, Floats(complex_values=wide, dtype=dtype))
+        wanted = [None if k is None else (*lead, *points[k]) for k in self.like]
+        made_in = [made.nodes.shapes.get(o, ()) for o in made.outputs]
         forms = [
-            None
-            if k is None or made.nodes.shapes.get(o, ()) == (*lead, *points[k])
-            else (*lead, *points[k])
-            for k, o in zip(self.like, made.outputs, strict=True)
+            (k, form)
+            for k, (form, shape) in enumerate(zip(wanted, made_in, strict=True))
+            if form is not None and form != shape
         ]
-        turned = [None if s == c else c for s, c in zip(shapes, cores, strict=True)]
+        turned = [
+            (k, core)
+            for k, (shape, core) in enumerate(zip(shapes, cores, strict=True))
+            if shape != core
+        ]
         return Plan(machine, tuple(turned), tuple(forms), dtype)
 
     def _points(self, shapes: Sequence[tuple[int, ...]]) -> tuple[int, list[tuple[int, ...]]]:

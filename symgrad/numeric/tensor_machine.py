@@ -14,7 +14,7 @@ import numpy as np
 from symgrad.numeric.arithmetic import Floats
 from symgrad.numeric.kernels_einsum import diagonal_view, embedded
 from symgrad.numeric.program import ITEM, Program
-from symgrad.numeric.tensor_program import ADD_DIAGONAL, EMBED, Lean, Step
+from symgrad.numeric.tensor_program import ADD_DIAGONAL, EMBED, SQUARE, Lean, Step
 from symgrad.rules import einsums, opaque
 from symgrad.rules.tensor_site import Shape
 
@@ -99,6 +99,8 @@ class TensorMachine:
             return lambda x: embedded(x, unique, output)
         if step.gate is ADD_DIAGONAL:
             return add_diagonal
+        if step.gate is SQUARE:
+            return np.square
         if step.gate in (opaque.CALL, opaque.SCAN, ITEM, opaque.WHOLE):
             return self._arithmetic.machine(self.program)._kernel(step)  # type: ignore[arg-type]
         kernel = self._arithmetic.kernel(step.gate)
@@ -111,7 +113,12 @@ class TensorMachine:
         slots[: self._inputs] = values
         with np.errstate(all="ignore"):
             for slot, kernel, args, dead in self.steps:
-                slots[slot] = kernel(*[slots[a] for a in args])
+                if len(args) == 2:
+                    slots[slot] = kernel(slots[args[0]], slots[args[1]])
+                elif len(args) == 1:
+                    slots[slot] = kernel(slots[args[0]])
+                else:
+                    slots[slot] = kernel(*[slots[a] for a in args])
                 for gone in dead:
                     slots[gone] = None
         found, taken = [], set()
@@ -152,6 +159,7 @@ UFUNCS: dict[str, Any] = {
     "add": np.add,
     "sub": np.subtract,
     "neg": np.negative,
+    "square": np.square,
     "mul": np.multiply,
     "div": np.divide,
     "sqrt": np.sqrt,

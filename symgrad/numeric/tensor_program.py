@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+from sympy import S
+
 from symgrad.numeric.program import Program
 from symgrad.rules import arithmetic as rows
 from symgrad.rules import einsums
@@ -21,6 +23,7 @@ from symgrad.rules.tensor_site import Shape
 
 MOST_OPERANDS = 5  # of an einsum that others are written into
 EMBED = Gate("embed")  # what an einsum with a repeated output index ends in; payload: its spec
+SQUARE = Gate("square")  # a power with the exponent 2
 ADD_DIAGONAL = Gate("add_diagonal", arity=(2, 2))  # a matrix, and what is added to its diagonal
 
 
@@ -55,6 +58,9 @@ class Lean:
 
     def __init__(self, program: Program, shapes: Sequence[Shape]) -> None:
         self.outputs = program.outputs
+        numbers = dict(enumerate(program.constants, len(program.inputs)))
+        self._ones = {slot for slot, n in numbers.items() if n is S.One}
+        self._twos = {slot for slot, n in numbers.items() if n == 2}
         self.steps: dict[int, Step] = {}
         self.shapes: dict[int, Shape] = dict.fromkeys(range(program.first), ())
         self.shapes |= dict(enumerate(shapes))
@@ -96,12 +102,30 @@ class Lean:
     def _inline(self) -> None:
         """Write einsums that sum nothing into those that read them."""
         uses = self.uses()
-        for slot, step in self.steps.items():
+        same: dict[int, int] = {}  # slots that turn out to be others
+        for slot, old in list(self._appended()):
+            step = Step(old.gate, tuple([same.get(a, a) for a in old.args]), old.payload)
+            if step.gate is rows.POW and step.args[1] in self._twos:
+                step = Step(SQUARE, step.args[:1])
             if step.gate is rows.MUL and any(self._places(a) for a in step.args):
                 step = self._as_einsum(step, self.shapes[slot])
             if step.gate is einsums.EINSUM:
-                step = self._composed(step, uses)
+                step = self._without_ones(self._composed(step, uses))
+                ins, out, _ = step.payload
+                if ins == (out,) and not _repeats(out):
+                    same[slot] = step.args[0]
+                    continue
             self.steps[slot] = step
+        self.outputs = tuple([same.get(o, o) for o in self.outputs])
+
+    def _without_ones(self, step: Step) -> Step:
+        """Return an einsum without factors of 1, unless nothing else is left."""
+        ins, out, fresh = step.payload
+        kept = [k for k, a in enumerate(step.args) if a not in self._ones]
+        if len(kept) == len(ins) or not kept:
+            return step
+        payload = einsums.spec([ins[k] for k in kept], out, dict(fresh))
+        return Step(einsums.EINSUM, tuple([step.args[k] for k in kept]), payload)
 
     def _places(self, slot: int) -> bool:
         """Return whether a slot is an einsum with entries on a diagonal, and zeros elsewhere."""
