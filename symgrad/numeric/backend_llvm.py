@@ -30,8 +30,8 @@ from symgrad.numeric.spelling import unspelled
 
 THREADS = 2
 BUDGET = 20.0  # seconds that compiling may take
-HOT_WORK = 500_000_000  # operations on points after which better code pays
-HOT_CALLS = 300  # calls at one point after which it does
+HOT_WORK = 50_000_000  # operations on points after which better code pays
+HOT_CALLS = 100  # calls at one point after which it does
 
 
 class Native(Executable):

@@ -19,6 +19,7 @@ CACHE = 1 << 21  # bytes that a block may take: a core's second cache
 LARGE = 1 << 23  # bytes of results from which on they do not pass through caches
 MOST = 256  # points of a block; more of them gain nothing
 LINE = 64  # bytes that memory is fetched by
+SHARES = 4  # pieces that a thread computes of a batch, about
 BUSY = 400_000  # operations on points below which a second thread costs more than it gives
 
 Array = Any
@@ -191,7 +192,7 @@ class Batch:
         if threads <= 1:
             self._compute(context, [(0, count)])
             return
-        step = self._layout.block * max(1, blocks // (8 * threads))
+        step = self._layout.block * max(1, blocks // (SHARES * threads))
         pieces = [(b, min(b + step, count)) for b in range(0, count, step)][::-1]
         helpers = [
             Thread(target=self._compute, args=(context, pieces), daemon=True)

@@ -114,6 +114,12 @@ tail:
 """
 
 COPIES = """
+define internal i1 @is_flat(ptr %d) nounwind {
+  %d2 = getelementptr i8, ptr %d, i64 16
+  %grid = load i64, ptr %d2, align 8
+  %flat = icmp eq i64 %grid, 0
+  ret i1 %flat
+}
 define internal i1 @in_line(ptr %d) nounwind {
   %d1 = getelementptr i8, ptr %d, i64 8
   %d2 = getelementptr i8, ptr %d, i64 16
@@ -128,7 +134,7 @@ define internal void @fetch(ptr %d, ptr %to, i64 %j, i64 %count, i64 %padded) no
 entry:
   %line = call i1 @in_line(ptr %d)
   %last = sub i64 %count, 1
-  br i1 %line, label %whole, label %each
+  br i1 %line, label %whole, label %strided
 whole:
   %from = call ptr @address(ptr %d, i64 %j)
   %bytes = mul i64 %count, SIZE
@@ -136,7 +142,7 @@ whole:
   %full = icmp uge i64 %count, %padded
   br i1 %full, label %done, label %each
 each:
-  %e = phi i64 [ 0, %entry ], [ %count, %whole ], [ %e1, %each ]
+  %e = phi i64 [ 0, %strided ], [ %count, %whole ], [ %e2, %stepped ], [ %e1, %each ]
   %in = icmp ult i64 %e, %count
   %i = select i1 %in, i64 %e, i64 %last
   %k = add i64 %j, %i
@@ -147,20 +153,39 @@ each:
   %e1 = add i64 %e, 1
   %more = icmp ult i64 %e1, %padded
   br i1 %more, label %each, label %done
+strided:
+  %flat = call i1 @is_flat(ptr %d)
+  %begin = call ptr @address(ptr %d, i64 %j)
+  %d1 = getelementptr i8, ptr %d, i64 8
+  %stride = load i64, ptr %d1, align 8
+  br i1 %flat, label %step, label %each
+step:
+  %p = phi ptr [ %begin, %strided ], [ %p2, %step ]
+  %s = phi i64 [ 0, %strided ], [ %e2, %step ]
+  %number = load ELEMENT, ptr %p, align 1
+  %next = getelementptr ELEMENT, ptr %to, i64 %s
+  store ELEMENT %number, ptr %next, align SIZE
+  %p2 = getelementptr i8, ptr %p, i64 %stride
+  %e2 = add i64 %s, 1
+  %on = icmp ult i64 %e2, %count
+  br i1 %on, label %step, label %stepped
+stepped:
+  %even = icmp uge i64 %e2, %padded
+  br i1 %even, label %done, label %each
 done:
   ret void
 }
 define internal void @deliver(ptr %d, ptr %from, i64 %j, i64 %count) nounwind {
 entry:
   %line = call i1 @in_line(ptr %d)
-  br i1 %line, label %whole, label %each
+  br i1 %line, label %whole, label %strided
 whole:
   %to = call ptr @address(ptr %d, i64 %j)
   %bytes = mul i64 %count, SIZE
   call void @pour(ptr %to, ptr %from, i64 %bytes)
   br label %done
 each:
-  %e = phi i64 [ 0, %entry ], [ %e1, %each ]
+  %e = phi i64 [ 0, %strided ], [ %e1, %each ]
   %cell = getelementptr ELEMENT, ptr %from, i64 %e
   %value = load ELEMENT, ptr %cell, align SIZE
   %k = add i64 %j, %e
@@ -169,6 +194,22 @@ each:
   %e1 = add i64 %e, 1
   %more = icmp ult i64 %e1, %count
   br i1 %more, label %each, label %done
+strided:
+  %flat = call i1 @is_flat(ptr %d)
+  %begin = call ptr @address(ptr %d, i64 %j)
+  %d1 = getelementptr i8, ptr %d, i64 8
+  %stride = load i64, ptr %d1, align 8
+  br i1 %flat, label %step, label %each
+step:
+  %p = phi ptr [ %begin, %strided ], [ %p2, %step ]
+  %s = phi i64 [ 0, %strided ], [ %s1, %step ]
+  %next = getelementptr ELEMENT, ptr %from, i64 %s
+  %number = load ELEMENT, ptr %next, align SIZE
+  store ELEMENT %number, ptr %p, align 1
+  %p2 = getelementptr i8, ptr %p, i64 %stride
+  %s1 = add i64 %s, 1
+  %on = icmp ult i64 %s1, %count
+  br i1 %on, label %step, label %done
 done:
   ret void
 }
