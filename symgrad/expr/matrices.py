@@ -102,7 +102,7 @@ class Operation:
     @property
     def name(self) -> str:
         """Which operation."""
-        return str(self.args[0])
+        return str(self.args[0].name)
 
     @property
     def params(self) -> tuple[Any, ...]:
@@ -187,6 +187,9 @@ def written(expr: Any, write: Callable[[Any], str]) -> str:
 
 def matrix_shape(operand: Any) -> Shape:
     """Return the shape of an operand; a scalar is 1 × 1."""
+    known: Shape | None = getattr(operand, "known_shape", None)  # noted where it was read
+    if known is not None:
+        return known
     shape = getattr(operand, "shape", None)
     return (1, 1) if not shape else shape_of(shape)
 
@@ -299,6 +302,7 @@ SHAPES: dict[str, Callable[..., Shape]] = {
     "log_softmax": lambda name, params, shapes: shapes[0],
     "logdet": lambda name, params, shapes: square(name, shapes[0]) and (1, 1),
     "expm": lambda name, params, shapes: square(name, shapes[0]),
+    "expm_frechet": lambda name, params, shapes: square(name, same(name, shapes)),
     "cholesky": lambda name, params, shapes: square(name, shapes[0]),
     "tril": lambda name, params, shapes: square(name, shapes[0]),
     "solve": _solved,
