@@ -94,7 +94,7 @@ def product(part: Scaled) -> Layout:
     """Lay out sign, scalars, matrices and denominator."""
     above = [*part.scalar.top, *part.matrices]
     first, *rest = above
-    is_odd = bool(rest) and isinstance(first, HadamardProduct)  # `(A .* B)@C`, lest it be misread
+    is_odd = bool(rest) and _is_chain(first)  # `(A .* B)@C`, `(a.T@x)*x`, lest they be misread
     pieces: list[Piece] = [(first, UNARY if is_odd else PRODUCT)]
     if part.scalar.negative:
         pieces = ["-", (first, UNARY)]
@@ -106,6 +106,11 @@ def product(part: Scaled) -> Layout:
     if part.scalar.bottom:
         pieces += ["/", (Product(False, part.scalar.bottom, ()), UNARY)]
     return PRODUCT if rest or part.scalar.bottom else UNARY, pieces
+
+
+def _is_chain(factor: Any) -> bool:
+    is_number = isinstance(factor, ScalarOp) and factor.name == "scalar"
+    return is_number or isinstance(factor, HadamardProduct)
 
 
 def terms(node: Any, *, fractions: bool) -> list[tuple[bool, Any]]:

@@ -14,6 +14,8 @@ from sympy import S
 from sympy.matrices.expressions.diagonal import DiagMatrix, DiagonalOf
 from sympy.printing.precedence import PRECEDENCE
 
+from symgrad.expr.matrices import ScalarOp
+
 ADD, MUL, POW, ATOM = (PRECEDENCE[name] for name in ("Add", "Mul", "Pow", "Atom"))
 
 
@@ -44,7 +46,7 @@ class Sum(sympy.MatAdd):  # type: ignore[misc]
             negative = is_negative(term)
             shown = without_sign(term) if negative else term
             bare = _constant(shown)
-            part = printer._print(bare) if bare is not None else printer.parenthesize(shown, ADD)
+            part = _number(printer, bare) if bare is not None else printer.parenthesize(shown, ADD)
             if not text:
                 text = f"-{part}" if negative else part
             else:
@@ -80,8 +82,14 @@ def _scaled(printer: Any, number: Any, chain: str) -> str:
     above, below = number.as_numer_denom() if number.is_Mul or number.is_Pow else (number, S.One)
     if number.is_Rational:
         above, below = sympy.Integer(number.p), sympy.Integer(number.q)
-    text = chain if above == 1 else f"{printer.parenthesize(above, MUL, strict=True)}*{chain}"
+    text = chain if above == 1 else f"{_number(printer, above)}*{chain}"
     return text if below == 1 else f"{text}/{printer.parenthesize(below, MUL, strict=False)}"
+
+
+def _number(printer: Any, value: Any) -> str:
+    """Return a number beside matrices; one that is itself a product of matrices in brackets."""
+    is_chain = isinstance(value, ScalarOp)
+    return str(printer.parenthesize(value, MUL, strict=not is_chain))
 
 
 class Entrywise(sympy.HadamardProduct):  # type: ignore[misc]

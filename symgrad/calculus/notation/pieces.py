@@ -14,6 +14,7 @@ from typing import Any
 
 import sympy
 from sympy import S
+from sympy.matrices.expressions.diagonal import DiagMatrix, DiagonalMatrix
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symgrad.expr import matrices, textbook
@@ -77,16 +78,56 @@ def transposed(chain: Chain) -> Chain:
 
 
 def transpose(matrix: Any) -> Any:
-    """Return the transpose of one factor."""
+    """Return the transpose of one factor, pushed inward where that leaves fewer transposes."""
     if isinstance(matrix, sympy.Transpose):
         return matrix.arg
-    if "symmetric" in facts_of(matrix) or isinstance(matrix, (textbook.Diagonal, sympy.Identity)):
+    if symmetric(matrix):
         return matrix
     if isinstance(matrix, sympy.OneMatrix):
         return sympy.OneMatrix(*reversed(matrix.shape))
-    if isinstance(matrix, sympy.Inverse) and "symmetric" in facts_of(matrix.arg):
-        return matrix
-    return sympy.Transpose(matrix)
+    if isinstance(matrix, sympy.MatPow) and not isinstance(matrix, sympy.Inverse):
+        return sympy.MatPow(transpose(matrix.base), matrix.exp)
+    outside = sympy.Transpose(matrix)
+    inside = None if 1 in matrix.shape else _inside(matrix)
+    if inside is None or inside.count(sympy.Transpose) >= outside.count(sympy.Transpose):
+        return outside
+    return inside
+
+
+def symmetric(matrix: Any) -> bool:
+    """Return whether a matrix equals its transpose, as far as it can be read off."""
+    if isinstance(matrix, (DiagMatrix, DiagonalMatrix, sympy.Identity)):
+        return True
+    if matrix.shape[0] != matrix.shape[1]:
+        return False
+    if isinstance(matrix, sympy.Transpose | sympy.MatPow):  # an inverse is a power
+        return symmetric(matrix.args[0])
+    if isinstance(matrix, sympy.MatMul):
+        _, chain = matrix.as_coeff_matrices()
+        return transposed(tuple(chain)) == tuple(chain)
+    if isinstance(matrix, sympy.MatAdd | sympy.HadamardProduct):
+        return {_turned(a) for a in matrix.args} == set(matrix.args)
+    if isinstance(matrix, matrices.MatrixOp) and matrix.name in ("map", "expm"):
+        return all(symmetric(o) for o in matrix.operands if getattr(o, "is_Matrix", False))
+    return "symmetric" in facts_of(matrix)
+
+
+def _turned(term: Any) -> Any:
+    """Return the transpose of a term: of a factor, or of a product."""
+    if not isinstance(term, sympy.MatMul):
+        return transpose(term)
+    scalars = [a for a in term.args if not getattr(a, "is_Matrix", False)]
+    return textbook.Product(*scalars, *transposed(term.args[len(scalars) :]))
+
+
+def _inside(matrix: Any) -> Any:
+    """Return the transpose of what acts entry by entry, from inside; None for anything else."""
+    if isinstance(matrix, sympy.MatAdd | sympy.HadamardProduct):
+        return matrix.func(*map(_turned, matrix.args))
+    if isinstance(matrix, matrices.MatrixOp) and matrix.name == "map":
+        parts = [_turned(o) if getattr(o, "is_Matrix", False) else o for o in matrix.operands]
+        return matrices.apply("map", *parts, params=matrix.params)
+    return None
 
 
 class Joiner:
