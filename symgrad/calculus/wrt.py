@@ -34,6 +34,10 @@ def leaves(wrt: Structure) -> Iterator[Any]:
 
 def fill(wrt: Structure, values: Iterator[Any]) -> Any:
     """Return the structure with its variables replaced by `values`, in order."""
+    if wrt is None:  # this and tuples come first: calls at one point take microseconds
+        return next(values)
+    if type(wrt) is tuple:
+        return tuple([fill(value, values) for value in wrt])
     if isinstance(wrt, Mapping):
         return {key: fill(value, values) for key, value in wrt.items()}
     if isinstance(wrt, (list, tuple, Tuple)):
