@@ -358,8 +358,11 @@ def _planted(
         return [node], [(name, builder.build(expr)) for name, expr in inner.items()]
     source = root.nodes
     moved: list[int] = []
-    for gate, args, payload in zip(source.gates, source.args, source.payloads, strict=True):
+    for node, (gate, args) in enumerate(zip(source.gates, source.args, strict=True)):
+        payload = source.payloads[node]
         moved.append(builder.nodes.add(gate, tuple([moved[a] for a in args]), payload))
+        if gate is VARIABLE and node in source.shapes:
+            builder.nodes.shapes[moved[node]] = source.shapes[node]
     outputs = [moved[o] for o in root.outputs]
     named = [(name, moved[node]) for name, node in root.names.items()]
     return outputs, named + [(name, outputs[0]) for name in inner]

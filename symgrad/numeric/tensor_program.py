@@ -107,6 +107,8 @@ class Lean:
             step = Step(old.gate, tuple([same.get(a, a) for a in old.args]), old.payload)
             if step.gate is rows.POW and step.args[1] in self._twos:
                 step = Step(SQUARE, step.args[:1])
+            if step.gate.shape is None and self.shapes[slot]:
+                step = self._unspread(step, self.shapes[slot])
             if step.gate is rows.MUL and any(self._places(a) for a in step.args):
                 step = self._as_einsum(step, self.shapes[slot])
             if step.gate is einsums.EINSUM:
@@ -131,6 +133,19 @@ class Lean:
         """Return whether a slot is an einsum with entries on a diagonal, and zeros elsewhere."""
         step = self.steps.get(slot)
         return step is not None and step.gate is einsums.EINSUM and _repeats(step.payload[1])
+
+    def _unspread(self, step: Step, shape: Shape) -> Step:
+        """Return a step on numbers instead of numbers repeated over a shape."""
+        args = list(step.args)
+        for place, slot in enumerate(args):
+            inner = self.steps.get(slot)
+            if inner is None or inner.gate is not einsums.EINSUM:
+                continue
+            ins, out, _ = inner.payload
+            full = any(self.shapes[a] == shape for k, a in enumerate(args) if k != place)
+            if ins == ((),) and not _repeats(out) and full:
+                args[place] = inner.args[0]
+        return Step(step.gate, tuple(args), step.payload)
 
     def _as_einsum(self, step: Step, shape: Shape) -> Step:
         """Return a product entry by entry as an einsum."""
