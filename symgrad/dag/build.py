@@ -20,7 +20,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 from symgrad.dag import matrices
 from symgrad.dag.nodes import ADD, CONSTANT, DIV, MUL, NEG, POW, SQRT, SUB, Grower, Nodes
 from symgrad.dag.regions import Region
-from symgrad.dag.tensor_build import TENSOR_COMBINE, TENSOR_PARTS
+from symgrad.dag.tensor_build import TENSOR_COMBINE, TENSOR_PARTS, scalars
 from symgrad.errors import UnsupportedError
 from symgrad.expr import hypergeometric, literal
 from symgrad.expr.region import Call, Scan
@@ -306,7 +306,7 @@ def combine_other(builder: Builder, expr: Basic) -> int:
         raise UnsupportedError(f"`{type(expr).__name__}` is no matrix operation symgrad knows")
     if isinstance(expr, AppliedUndef):
         payload = opaque.Unknown(expr.func, (0,) * len(expr.args))
-        return builder.nodes.add(opaque.UNKNOWN, builder.values(expr.args), payload)
+        return builder.nodes.add(opaque.UNKNOWN, scalars(builder, expr), payload)
     if isinstance(expr, WHOLES):
         return _combine_whole(builder, expr)
     gate = GATES.of_head(type(expr))
@@ -315,15 +315,7 @@ def combine_other(builder: Builder, expr: Basic) -> int:
             f"`{sympy.sstr(expr)[:80]}` ({type(expr).__name__}) has no gate; "
             "register one with `sg.gate`, or rewrite the expression"
         )
-    operands = builder.values(expr.args)
-    pairs = zip(expr.args, operands, strict=True)
-    wide = [a for a, n in pairs if n in builder.nodes.shapes and getattr(a, "is_Matrix", False)]
-    if wide:
-        raise UnsupportedError(
-            f"`{sympy.sstr(expr)[:80]}` gives a matrix to a function of numbers; entry by entry "
-            f"it is `{sympy.sstr(wide[0])[:40]}.applyfunc({type(expr).__name__})`"
-        )
-    return builder.nodes.add(gate, operands)
+    return builder.nodes.add(gate, scalars(builder, expr))
 
 
 def _combine_whole(builder: Builder, expr: Expr) -> int:

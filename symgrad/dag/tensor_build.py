@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import sympy
 from sympy import Rational, S
 
 from symgrad.dag.matrix_pen import Pen
@@ -202,9 +203,17 @@ def pooled(fill: str, reduce: Callable[[Pen, int, Sequence[int]], int]) -> Spell
     return spell
 
 
+def by_name(pen: Pen, operation: Any, nodes: list[int]) -> int:
+    """Build a gate that is called by its name, with what it carries."""
+    name, *payload = operation.params
+    return pen.apply(GATES.named(name), *nodes, payload=payload[0] if payload else None)
+
+
 SPELLINGS: dict[str, Spell] = {
     **dict.fromkeys(SCALAR_GATES, entrywise),
     "pow": power,
+    "matrix": lambda pen, operation, nodes: nodes[0],
+    "gate": by_name,
     "sum": over_axes(total),
     "mean": over_axes(Pen.mean),
     "prod": over_axes(product),
@@ -249,6 +258,27 @@ def combine_symbol(builder: Any, symbol: Any) -> int:
     """Build the leaf of a tensor."""
     known: int | None = builder.leaves.get(symbol)
     return int(builder.nodes.variable(symbol, symbol.shape)) if known is None else known
+
+
+def scalars(builder: Any, expr: Any) -> tuple[int, ...]:
+    """Return the operands of a function of numbers; a matrix or tensor is none.
+
+    Raises
+    ------
+    UnsupportedError
+        If one is a matrix or tensor; the message says how to go entry by entry.
+    """
+    shapes = builder.nodes.shapes
+    wide = [a for a in expr.args if getattr(a, "shape", ()) and builder.value(a) in shapes]
+    if wide:
+        name, shown = type(expr).__name__, sympy.sstr(wide[0])[:40]
+        matrix = getattr(wide[0], "is_Matrix", False)
+        raise UnsupportedError(
+            f"`{sympy.sstr(expr)[:80]}` gives a matrix to a function of numbers; entry by entry "
+            f"it is `{f'{shown}.applyfunc({name})' if matrix else f'sg.map({name}, {shown})'}`"
+        )
+    found: tuple[int, ...] = builder.values(expr.args)
+    return found
 
 
 TENSOR_COMBINE: dict[type, Callable[[Any, Any], int]] = {

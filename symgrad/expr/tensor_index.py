@@ -119,7 +119,7 @@ def cut(part: slice, size: Any) -> tuple[Any, Any, int]:
 def _bound(bound: Any, size: Any) -> Any:
     """Return the bound of a slice of an axis whose size is a symbol."""
     if isinstance(bound, Expr) and not bound.is_Integer:
-        return dim(bound)
+        return size + bound if bound.is_negative else dim(bound)
     return int(bound) if int(bound) >= 0 else size + int(bound)
 
 

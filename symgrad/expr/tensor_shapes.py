@@ -75,7 +75,7 @@ def many_axes(name: str, axis: Axis, rank: int) -> tuple[int, ...]:
     """
     if axis is None:
         return tuple(range(rank))
-    asked = [axis] if isinstance(axis, int) else list(axis)
+    asked = list(axis) if isinstance(axis, (tuple, list)) else [axis]
     found = sorted(one_axis(name, a, rank) for a in asked)
     if len(set(found)) != len(found):
         raise ShapeError(f"`{name}` is given an axis twice: axis={tuple(asked)}")

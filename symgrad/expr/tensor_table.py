@@ -9,8 +9,9 @@ from symgrad.errors import ShapeError
 from symgrad.expr import tensor_algebra_shapes as algebra
 from symgrad.expr import tensor_shapes as shapes
 from symgrad.expr import tensor_windows as windows
-from symgrad.expr.dims import Shape, dim
+from symgrad.expr.dims import Shape, dim, squeezed
 from symgrad.expr.tensor_index import indexed
+from symgrad.registry import service
 
 Rule = Callable[[str, Any, Sequence[Shape]], Shape]
 
@@ -32,6 +33,10 @@ SHAPES: dict[str, Rule] = {
     **dict.fromkeys(
         ["sum", "mean", "max", "min", "prod", "logsumexp", "norm"],
         shapes.reduced,
+    ),
+    "matrix": lambda name, params, given: squeezed(given[0]),
+    "gate": lambda name, params, given: service("rules.named")(params[0]).shape(
+        params[1] if len(params) > 1 else None, given
     ),
     "softmax": shapes.along,
     "log_softmax": shapes.along,

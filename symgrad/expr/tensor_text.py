@@ -197,9 +197,16 @@ def _pool(node: Any) -> Layout:
     return called(node.name, node.operands, size, *_options(words))
 
 
+def plainly_named(symbol: Any) -> Layout:
+    """Lay out a symbol of a matrix among tensors."""
+    return (ATOM, [str(symbol.name)])
+
+
 OPERATIONS: dict[str, Callable[[Any], Layout]] = {
     **dict.fromkeys(INFIX, infix),
     "neg": before("-"),
+    "matrix": lambda node: plainly_named(node.operands[0]),
+    "gate": lambda node: called(node.params[0], node.operands, *map(str, node.params[1:])),
     "not": before("~"),
     **dict.fromkeys(["sum", "mean", "max", "min", "prod", "logsumexp", "norm"], _reduction),
     "softmax": _along,

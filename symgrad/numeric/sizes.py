@@ -257,6 +257,9 @@ def bind_nodes(nodes: Nodes, sizes: Mapping[Symbol, int]) -> Nodes:
         elif gate.shape is not None and payload is not None:
             made.payloads[node] = replaced(payload)
     made.shapes = {node: replaced(shape) for node, shape in nodes.shapes.items()}
+    for node, gate in enumerate(made.gates):
+        if gate.shape is not None:  # slices and windows may leave an axis once it has a number
+            gate.shape(made.payloads[node], [made.shapes.get(a, ()) for a in made.args[node]])
     return made
 
 

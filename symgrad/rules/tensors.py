@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from symgrad.errors import ShapeError
 from symgrad.rules import einsums
 from symgrad.rules.row import Gate
 from symgrad.rules.tensor_site import Shape, TensorSite
@@ -139,7 +140,19 @@ def slice_length(part: tuple[Any, Any, int]) -> Any:
 
 
 def slice_shape(payload: Any, shapes: Sequence[Shape]) -> Shape:
-    """Return the shape of a slice."""
+    """Return the shape of a slice.
+
+    Raises
+    ------
+    ShapeError
+        If it leaves an axis whose size is a number.
+    """
+    for part, size in zip(payload, shapes[0], strict=True):
+        start, stop, step = part
+        known = all(isinstance(n, int) for n in (start, stop, size))
+        low, high = (start, stop) if step > 0 else (stop + 1, start + 1)
+        if known and not 0 <= low <= high <= size:
+            raise ShapeError(f"a slice from {start} to {stop} leaves an axis of size {size}")
     return tuple(slice_length(part) for part in payload)
 
 
