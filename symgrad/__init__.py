@@ -63,15 +63,18 @@ from symgrad.expr.tensor_reductions import (
     where,
 )
 from symgrad.expr.tensors import tensor
+from symgrad.numeric import saved_program as _saved_program
+from symgrad.numeric.bridges import to_jax, to_scipy, to_torch
 from symgrad.numeric.check import CheckReport, check_grad
 from symgrad.numeric.compiled import compile_function as compile
 from symgrad.numeric.differences import numeric_grad
 from symgrad.numeric.execution import Run, evaluate, run
+from symgrad.numeric.program import Program
 from symgrad.rules.custom import gate
 from symgrad.show import formulas as _formulas
 from symgrad.show import tables as _tables
 
-_PROVIDERS = (_inner, _formulas, _tables)  # rooms that serve lower ones when they load
+_PROVIDERS = (_inner, _saved_program, _formulas, _tables)  # rooms that serve lower ones when they load
 
 __version__ = "0.1.0"
 
@@ -80,6 +83,7 @@ __all__ = [
     "Graph",
     "Limits",
     "Parsed",
+    "Program",
     "Run",
     "SymgradError",
     "avg_pool",
@@ -138,6 +142,9 @@ __all__ = [
     "take",
     "tensor",
     "text",
+    "to_jax",
+    "to_scipy",
+    "to_torch",
     "trace",
     "transpose",
     "tril",

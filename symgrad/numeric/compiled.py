@@ -22,6 +22,7 @@ from symgrad.numeric.execution import COMPLEX_ADVICE
 from symgrad.numeric.layout import (
     Asked,
     Core,
+    Pack,
     Part,
     Results,
     arguments,
@@ -319,7 +320,7 @@ def _asked(
     names = named_parts(returns)
     _check_choices(dtype, kinks)
     taken = tuple(arguments(source, args))
-    wanted: Any = taken if wrt is None else Asked(wrt)
+    wanted: Any = taken if wrt is None else (wrt,) if isinstance(wrt, Pack) else Asked(wrt)
     leaves = flat(wanted)
     derived = derive(source, names, structure.nodes_of(source, leaves), kinks)
     program = lower(derived.graph, (*flat(taken), *derived.tangents, *derived.cotangents))

@@ -16,6 +16,7 @@ from sympy import Expr
 from symgrad.dag.digraph import Graph, compact
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes
 from symgrad.dag.regions import Region
+from symgrad.registry import service
 from symgrad.rules import opaque
 from symgrad.rules.row import Gate
 
@@ -108,8 +109,47 @@ class Program:
         lines = [f"input  {i}" for i in range(len(self.inputs))]
         lines += [f"{len(self.inputs) + i} = {c}" for i, c in enumerate(self.constants)]
         for slot, op in enumerate(self.operations, self.first):
-            lines.append(f"{slot} = {op.gate.name}({', '.join(map(str, op.args))})")
+            read = ", ".join(map(str, op.args))
+            lines.append(f"{slot} = {op.gate.name}({read}){_carried(op)}")
         return "\n".join([*lines, f"return {', '.join(map(str, self.outputs))}"])
+
+    def to_json(self) -> str:
+        """Return the program as JSON, with a schema version; `from_json` gives it back.
+
+        Raises
+        ------
+        GraphError
+            If an operation carries what files do not know.
+
+        Examples
+        --------
+        >>> import symgrad as sg
+        >>> saved = sg.compile("x*y + sin(x)").program.to_json()
+        >>> Program.from_json(saved).to_json() == saved
+        True
+        """
+        found: str = service("program.save")(self)
+        return found
+
+    @classmethod
+    def from_json(cls, text: str) -> Program:
+        """Return a saved program; nothing in the text is evaluated.
+
+        Raises
+        ------
+        GraphError
+            If the text is no saved program, of another version, or holds an unknown gate.
+        """
+        found: Program = service("program.load")(text)
+        return found
+
+
+def _carried(operation: Operation) -> str:
+    """Return what an operation carries, for people; no expression, for it may hold names."""
+    payload = operation.payload
+    if isinstance(payload, Loop):
+        return f"  # {payload.length} x {len(payload.body.operations)} operations"
+    return f"[{payload}]" if operation.gate is ITEM else ""
 
 
 def lower(graph: Graph, args: Sequence[Expr] | None = None) -> Program:
@@ -139,12 +179,17 @@ def _lower(nodes: Nodes, outputs: Sequence[int], inputs: tuple[Expr, ...]) -> Pr
         elif gate is not CONSTANT:
             args = tuple([slots[a] for a in nodes.args[node]])
             slots[node] = _append(steps, first, bundles, gate, args, nodes.payloads[node])
-    kept = [slots[o] for o in outputs]
-    made = [
-        Operation(*step, dead) for step, dead in zip(steps, _last_reads(steps, kept), strict=True)
-    ]
     numbers = tuple(nodes.payloads[c] for c in constants)
-    return Program(inputs, numbers, tuple(made), tuple(kept))
+    return with_liveness(inputs, numbers, steps, [slots[o] for o in outputs])
+
+
+def with_liveness(
+    inputs: Sequence[Expr], constants: Sequence[Any], steps: Sequence[Step], outputs: Sequence[int]
+) -> Program:
+    """Return the program of some steps, with the slots that each is the last to read."""
+    dead = _last_reads(steps, outputs)
+    made = [Operation(*step, slots) for step, slots in zip(steps, dead, strict=True)]
+    return Program(tuple(inputs), tuple(constants), tuple(made), tuple(outputs))
 
 
 def _append(
