@@ -8,6 +8,7 @@ the literal builder and the matrix heads.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import sympy
@@ -22,6 +23,7 @@ from symgrad.expr.operands import Value
 from symgrad.expr.refusal import Refusal
 
 SCALAR: Shape = (1, 1)
+_LONGEST_SHAPE = 60  # characters of a shape in a message
 _LONGEST_SHOWN = 24  # characters of an operand that a message repeats
 
 
@@ -48,8 +50,13 @@ class Algebra:
         return SCALAR
 
     def note(self, node: Any, shape: Shape) -> Shape:
-        """Keep the shape of a node, and the node, so that its identity is never reused."""
+        """Keep the shape of a node, and the node, so that its identity is never reused.
+
+        The node keeps it too, for whoever builds a graph of it.
+        """
         self._shapes[id(node)] = node, shape
+        if not isinstance(node, sympy.MatrixSymbol):
+            node.known_shape = shape
         return shape
 
     def is_matrix(self, node: Any) -> bool:
@@ -66,6 +73,7 @@ class Algebra:
         """Return a node that was just built: a 1 × 1 matrix as a scalar."""
         hash(node)  # asked now so that SymPy never recurses for it later
         if shape == SCALAR:
+            node.known_shape = shape
             return self._settled(ScalarOp, "scalar", (), (node,))
         self.note(node, shape)
         return node
@@ -95,16 +103,26 @@ class Algebra:
         self, gate: str, nodes: Sequence[Any], place: int, shown: Sequence[Value] = ()
     ) -> Any:
         """Return a gate that acts entry by entry; scalars meet every entry."""
-        wide = [k for k, node in enumerate(nodes) if self.is_matrix(node)]
+        shapes = [self.shape(node) for node in nodes]
+        wide = [k for k, shape in enumerate(shapes) if shape != SCALAR]
         for k in wide[1:]:
-            if self.shape(nodes[k]) != self.shape(nodes[wide[0]]):
+            if shapes[k] != shapes[wide[0]]:
                 if shown:
                     raise self.mismatch(shown[wide[0]], shown[k], place, gate)
-                break
-        return self.operation("map", [Str(gate)], nodes, place)
+                raise Refusal(
+                    f"`{gate}` acts entry by entry, but its operands are "
+                    f"{self.described(shapes[wide[0]])} and {self.described(shapes[k])}",
+                    place,
+                    shape=True,
+                )
+        if not wide:
+            return self._settled(ScalarOp, "map", [_gate(gate)], nodes)
+        found = self._settled(MatrixOp, "map", [_gate(gate)], nodes)
+        self.note(found, shapes[wide[0]])
+        return found
 
     def _settled(self, head: Any, name: str, params: Sequence[Any], nodes: Sequence[Any]) -> Any:
-        node = Basic.__new__(head, Str(name), sympy.Tuple(*params), *nodes)
+        node = Basic.__new__(head, *_name_and_params(name, tuple(params)), *nodes)
         hash(node)
         return node
 
@@ -173,16 +191,21 @@ class Algebra:
 
     # --- messages ---
 
+    def described(self, shape: Shape) -> str:
+        """Return a shape as a person writes it, if that is short."""
+        written = described(shape)
+        return written if len(written) <= _LONGEST_SHAPE else "too large to be written here"
+
     def quoted(self, value: Value, *, tight: bool = False) -> str:
         """Return an operand as it is written, with brackets where a postfix needs them."""
         written = " ".join(self._text[value.start : value.end].split())
         if len(written) > _LONGEST_SHOWN:
-            return "(...)" if tight else "an operand"
+            return "(...)" if tight else f"{written[:_LONGEST_SHOWN]}..."
         return f"({written})" if tight and not _is_tight(written) else written
 
     def both(self, left: Value, right: Value) -> str:
         """Return both operands with their shapes."""
-        shapes = [described(self.shape(v.node)) for v in (left, right)]
+        shapes = [self.described(self.shape(v.node)) for v in (left, right)]
         if SCALAR in (self.shape(left.node), self.shape(right.node)):
             shapes = [s if s != "1 × 1" else "a scalar" for s in shapes]
         return f"`{self.quoted(left)}` is {shapes[0]} and `{self.quoted(right)}` is {shapes[1]}"
@@ -209,6 +232,14 @@ class Algebra:
         if other == (one[1], 1):
             return f"to repeat it as a row write `ones({one[0]}, 1)@{b}.T`"
         return "give both one shape"
+
+
+_gate = lru_cache(maxsize=1024)(Str)
+
+
+@lru_cache(maxsize=1024)
+def _name_and_params(name: str, params: tuple[Any, ...]) -> tuple[Any, Any]:
+    return Str(name), sympy.Tuple(*params)
 
 
 def _is_tight(written: str) -> bool:

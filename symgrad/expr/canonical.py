@@ -139,12 +139,17 @@ def distinct_nodes(root: Any) -> Iterator[Any]:
 def _parts(node: Any) -> list[Any]:
     """Return the arguments as one list; some SymPy classes make them anew at each call.
 
-    A written matrix holds -1 as a sign, which is part of its head.
+    A written matrix holds -1 as a sign or under a fraction bar, which is part of its head.
     """
     args = node.args[:2] if isinstance(node, Indicator) else node.args
     if isinstance(node, _SIGNED):
-        args = tuple(arg for arg in args if arg is not S.NegativeOne)
+        args = tuple(_divisor(arg) for arg in args if arg is not S.NegativeOne)
     return [arg for arg in args if isinstance(arg, Basic)]
+
+
+def _divisor(factor: Any) -> Any:
+    inverted = type(factor) is Pow and factor.args[1] is S.NegativeOne
+    return factor.args[0] if inverted else factor
 
 
 def tree_size(root: Any) -> int:

@@ -39,6 +39,14 @@ def unclosed(bracket: Token) -> Refusal:
     return Refusal(message, bracket.start)
 
 
+def turned(most: int) -> str:
+    """Say that too many transposes stand in a row."""
+    return (
+        f"more than {most} transposes stand in a row here; two of them cancel, or "
+        "use `limits=Limits(nesting=...)`"
+    )
+
+
 def stray(bracket: Token | None, token: Token) -> Refusal:
     """Point at a closing bracket that closes nothing, or the opening one that it does not fit."""
     if bracket is None:

@@ -13,7 +13,6 @@ from sympy import MatrixExpr, S
 
 from symgrad.expr import literal
 from symgrad.expr.algebra import Algebra
-from symgrad.expr.dims import described
 from symgrad.expr.operands import Value
 from symgrad.expr.refusal import Refusal
 
@@ -47,13 +46,17 @@ def entry(algebra: Algebra, matrix: MatrixExpr, indices: Sequence[Value], place:
         )
     if len(indices) != 2:
         raise Refusal(
-            f"an entry of this matrix ({described(shape)}) has two subscripts, as in `X[0, 1]`; "
-            f"{len(indices)} given",
+            f"an entry of a matrix ({algebra.described(shape)}) has two subscripts, as in "
+            f"`X[0, 1]`; {len(indices)} given",
             place,
             shape=True,
         )
     found = [_index(value, length) for value, length in zip(indices, shape, strict=True)]
     return literal.apply(sympy.matrices.expressions.matexpr.MatrixElement, matrix, *found)
+
+
+def _shown(index: Any) -> str:
+    return f"entry {index}" if index < 10**15 else "an entry far beyond the end"
 
 
 def _index(value: Value, length: Any) -> Any:
@@ -65,7 +68,7 @@ def _index(value: Value, length: Any) -> Any:
         )
     if isinstance(node, sympy.Integer) and isinstance(length, int) and node >= length:
         raise Refusal(
-            f"entry {node} is asked for along an axis of {length}; entries count from 0",
+            f"{_shown(node)} is asked for along an axis of {length}; entries count from 0",
             value.start,
             shape=True,
         )

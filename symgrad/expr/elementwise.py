@@ -8,13 +8,13 @@ entries of matrices, and no function is described twice. Imports the algebra and
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import sympy
 from sympy import Dummy
 from sympy.core.function import AppliedUndef
 
-from symgrad.errors import ShapeError
 from symgrad.expr import literal
 from symgrad.expr.algebra import Algebra
 from symgrad.expr.catalogue import HALF
@@ -47,13 +47,18 @@ def apply(algebra: Algebra, entry: Entry, values: Sequence[Value], place: int) -
     for other in wide[1:]:
         if algebra.shape(other.node) != algebra.shape(wide[0].node):
             raise algebra.mismatch(wide[0], other, place, entry.name)
-    dummies = [Dummy(f"a{k}") for k in range(len(nodes))]
-    stand_ins = [Value(d, v.start, v.end) for d, v in zip(dummies, values, strict=True)]
     try:
-        tree = entry.build(stand_ins)
+        dummies, tree = _template(entry, len(nodes))
         return lift(algebra, tree, dict(zip(dummies, nodes, strict=True)), place)
-    except ShapeError as error:
-        raise Refusal(str(error), place, shape=True) from None
+    except Refusal as refusal:  # it speaks of a dummy, which has no place
+        raise Refusal(refusal.message, place, shape=refusal.shape) from None
+
+
+@lru_cache(maxsize=4096)
+def _template(entry: Entry, count: int) -> tuple[tuple[Any, ...], Any]:
+    """Return what a function builds of dummies; a function that is given anew is a new entry."""
+    dummies = tuple(Dummy(f"a{k}") for k in range(count))
+    return dummies, entry.build([Value(dummy, 0, 0) for dummy in dummies])
 
 
 def lift(algebra: Algebra, tree: Any, known: dict[Any, Any], place: int) -> Any:

@@ -69,7 +69,8 @@ REFUSED = {
     "'": "strings have no meaning in an expression; take the quotes away",
     '"': "strings have no meaning in an expression; take the quotes away",
     "`": "backticks have no meaning in an expression; take them away",
-    ".": "a dot after a name has no meaning here; a name holds letters, digits and `_`",
+    ".": "a dot after a name has no meaning here; a name holds letters, digits and `_`, and "
+    "`.T` is the transpose where `shapes=` is given",
     ":": "`:` has no meaning here: no slices, no `lambda`, no blocks",
     "{": "curly brackets have no meaning here; write `(` and `)`",
     "}": "curly brackets have no meaning here; write `(` and `)`",

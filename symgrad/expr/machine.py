@@ -64,6 +64,8 @@ class Machine:
         self.spans = Spans()
         self._tokens = tokens(text, limits, matrices=matrices)
         self._digits = limits.digits
+        self._nesting = limits.nesting
+        self._turns = 0
         self._algebra = Algebra(text) if matrices else None
         self._stack = Stack(self.spans, limits.nesting, self._algebra)
         self._frames: list[_Frame] = []
@@ -204,6 +206,9 @@ class Machine:
 
     def _transpose(self, token: Token) -> None:
         assert self._algebra is not None  # the lexer gives this operator to matrices only
+        self._turns = self._turns + 1 if self._last.text in POSTFIX else 1
+        if self._turns > self._nesting:
+            raise Refusal(complaints.turned(self._nesting), token.start, limit=True)
         value = self._stack.values.pop()
         node = matrix_functions.transposed(self._algebra, operands.quantity(value))
         self._stack.node(node, value.start, token.end)

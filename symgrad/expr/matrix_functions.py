@@ -18,13 +18,14 @@ from sympy.matrices.expressions.diagonal import DiagonalOf
 from symgrad.expr import elementwise, literal, operands
 from symgrad.expr.algebra import SCALAR, Algebra
 from symgrad.expr.catalogue import HALF
-from symgrad.expr.dims import described, dim
+from symgrad.expr.dims import dim
 from symgrad.expr.functions import Entry
-from symgrad.expr.matrices import REDUCTIONS
+from symgrad.expr.matrices import REDUCTIONS, SHAPES
 from symgrad.expr.operands import Value
 from symgrad.expr.refusal import Refusal
 
 AXIS = "`axis=0` goes down the columns and `axis=1` along the rows; nothing else is an axis"
+_LONGEST_AXIS = 10**15
 _LARGEST_SIZE = 20  # nodes of a size that is written as a formula
 
 
@@ -85,7 +86,7 @@ def _of_square(head: Any, *more: Any, matrix: bool) -> Callable[[Call], Any]:
         if shape[0] != shape[1]:
             raise call.refused(
                 f"`{call.name}` needs a square matrix, but "
-                f"`{call.algebra.quoted(call.values[0])}` is {described(shape)}"
+                f"`{call.algebra.quoted(call.values[0])}` is {call.algebra.described(shape)}"
             )
         if matrix:
             return call.algebra.build(head, shape, node, *more)
@@ -113,7 +114,7 @@ def _diagonal(call: Call) -> Any:
     if rows != columns:
         raise call.refused(
             "`diag` takes a vector or a square matrix, but "
-            f"`{call.algebra.quoted(call.values[0])}` is {described(shape)}"
+            f"`{call.algebra.quoted(call.values[0])}` is {call.algebra.described(shape)}"
         )
     return call.algebra.build(DiagonalOf, (rows, 1), node)
 
@@ -123,7 +124,10 @@ def _kronecker(call: Call) -> Any:
     if not (algebra.is_matrix(left) and algebra.is_matrix(right)):
         return algebra.product(left, right)
     (a, b), (c, d) = algebra.shape(left), algebra.shape(right)
-    return algebra.build(sympy.KroneckerProduct, (dim(a * c), dim(b * d)), left, right)
+    shape = dim(a * c), dim(b * d)
+    if any(isinstance(n, int) and n > _LONGEST_AXIS for n in shape):
+        raise call.refused(f"`kron` of these would be longer than {_LONGEST_AXIS} along an axis")
+    return algebra.build(sympy.KroneckerProduct, shape, left, right)
 
 
 def _solve(call: Call) -> Any:
@@ -189,6 +193,13 @@ def _is_size(node: Any) -> bool:
 
 Row = tuple[str, Callable[[Call], Any], int, int]
 
+# Operations that are called as they are named, and how many operands they take.
+BY_NAME = {
+    **dict.fromkeys(("logdet", "norm", "norm2", "sum", "mean", "softmax", "log_softmax"), 1),
+    **dict.fromkeys(("winners", "losers", "cholesky", "expm", "tril"), 1),
+    "expm_frechet": 2,
+}
+
 ROWS: tuple[Row, ...] = (
     ("tr trace", _of_square(sympy.Trace, matrix=False), 1, 1),
     ("det", _of_square(sympy.Determinant, matrix=False), 1, 1),
@@ -198,13 +209,7 @@ ROWS: tuple[Row, ...] = (
     ("kron", _kronecker, 2, 2),
     ("dot", _dot, 2, 2),
     ("solve", _solve, 2, 2),
-    *(
-        (name, _named, 1, 1)
-        for name in (
-            *("logdet", "norm", "norm2", "sum", "mean", "softmax", "log_softmax"),
-            *("cholesky", "expm", "tril", "winners", "losers"),
-        )
-    ),
+    *((name, _named, count, count) for name, count in BY_NAME.items() if name in SHAPES),
     ("eye", _identity, 1, 1),
     ("ones", _filled(sympy.OneMatrix, S.One), 1, 2),
     ("zeros", _filled(sympy.ZeroMatrix, S.Zero), 1, 2),
@@ -266,7 +271,7 @@ def call(
     wide = any(algebra.is_matrix(value.node) for value in values)
     params = () if axis is None else (_axis(entry, values, axis, wide=wide),)
     asked = Call(algebra, entry.name, values, params, place)
-    if any(entry is known for known in ENTRIES.values()):
+    if entry.build is _unread:
         if not wide and entry.name in OF_SCALARS:
             return OF_SCALARS[entry.name](*(operands.number(value) for value in values))
         return _BUILDERS[entry.name](asked)

@@ -14,7 +14,6 @@ from sympy import MatMul, S
 
 from symgrad.expr import literal, operands
 from symgrad.expr.algebra import SCALAR, Algebra
-from symgrad.expr.dims import described
 from symgrad.expr.operands import Value
 from symgrad.expr.refusal import Refusal
 
@@ -136,8 +135,8 @@ def _matrix_power(algebra: Algebra, left: Value, right: Value, place: int) -> An
     if shape[0] != shape[1]:
         raise Refusal(
             f"only a square matrix has powers, but `{algebra.quoted(left)}` is "
-            f"{described(shape)}; write `{a} .^ {algebra.quoted(right, tight=True)}` entry by "
-            "entry, or `norm2(...)` for the sum of squares",
+            f"{algebra.described(shape)}; write `{a} .^ {algebra.quoted(right, tight=True)}` "
+            "entry by entry, or `norm2(...)` for the sum of squares",
             place,
             shape=True,
         )

@@ -51,8 +51,9 @@ def is_condition(node: Any) -> bool:
 
 def gate_of(node: Any) -> str:
     """Return the gate that a matrix applies entry by entry, or an empty string."""
-    is_map = isinstance(node, MatrixOp) and node.name == "map"
-    return str(node.params[0]) if is_map else ""
+    if not (isinstance(node, MatrixOp) and node.args[0].name == "map"):
+        return ""
+    return str(node.args[1].args[0].name)  # not `str(...)`, which is SymPy's printer
 
 
 def number(value: Value) -> Any:
