@@ -12,11 +12,12 @@ from typing import Any
 import sympy
 from sympy import Rational, S
 
-from symgrad.dag.matrix_pen import Pen
+from symgrad.dag.matrix_pen import Pen, identity
 from symgrad.dag.nodes import ADD, DIV, MUL, NEG, POW, SUB
 from symgrad.dag.tensor_linalg import LINEAR_ALGEBRA, repeated
 from symgrad.errors import UnsupportedError
 from symgrad.expr.dims import Shape
+from symgrad.expr.numbers import as_expr
 from symgrad.expr.tensors import SLOTS, TensorOp, TensorScalar, TensorSymbol
 from symgrad.rules import convolution, einsums, routing, tensors
 from symgrad.rules.table import GATES
@@ -187,7 +188,7 @@ def pad(pen: Pen, operation: Any, nodes: list[int]) -> int:
         sides = []
         for width in pair:
             shape = tuple(width if k == axis else n for k, n in enumerate(pen.shape(node)))
-            sides.append([] if width == 0 else [pen.full(pen.number(S(value)), shape)])
+            sides.append([] if width == 0 else [pen.full(pen.number(as_expr(value)), shape)])
         node = concat(pen, axis, [*sides[0], node, *sides[1]])
     return node
 
@@ -213,6 +214,7 @@ SPELLINGS: dict[str, Spell] = {
     **dict.fromkeys(SCALAR_GATES, entrywise),
     "pow": power,
     "matrix": lambda pen, operation, nodes: nodes[0],
+    "eye": lambda pen, operation, nodes: identity(pen, operation.shape),
     "gate": by_name,
     "sum": over_axes(total),
     "mean": over_axes(Pen.mean),
