@@ -1,0 +1,276 @@
+"""Identities of matrix calculus: print, textbook, differences and scalar engine agree."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import runpy
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy
+
+import symgrad as sg
+
+HERE = Path(__file__).parent
+TABLE = runpy.run_path(str(HERE / "identities.py"))
+HAND = runpy.run_path(str(HERE / "by_hand.py"))
+ROWS = TABLE["IDENTITIES"]
+TRIALS = range(3)
+CLOSE = 1e-10  # relative to the largest entry: some hundred operations on well conditioned values
+STEP = 2e-3  # of differences of fourth order: h**4 is 1.6e-11
+
+rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+
+
+# --- a row as a question ---
+
+
+def names(row: Any) -> list[str]:
+    functions = re.findall(r"([A-Za-z_]\w*)\(", row.formula)
+    words = dict.fromkeys(re.findall(r"(?<![\w.])[A-Za-z_]\w*", row.formula))
+    return [w for w in words if w not in functions and w != "axis"]
+
+
+def parsed(row: Any) -> Any:
+    shapes = TABLE["shapes_of"](row, names(row))
+    return sg.parse(row.formula, shapes=shapes, assume=dict(row.facts)).expr
+
+
+def gradient(row: Any) -> tuple[Any, Any]:
+    formula = parsed(row)
+    return formula, sg.grad(formula, row.wrt)
+
+
+# --- points ---
+
+
+def kind_of(row: Any, name: str, shape: Any) -> str:
+    """How values of a name are drawn: as the row says, as is declared of it, or freely."""
+    kind = "full rank" if row.tall is not None and shape == row.tall else "free"
+    return row.where.get(name) or row.facts.get(name, kind)
+
+
+def sizes(row: Any, rng: np.random.Generator) -> dict[str, int]:
+    while True:
+        found = {s: int(rng.integers(2, 5)) for s in "mnkd"}
+        if row.tall is None or found[row.tall[0]] >= found[row.tall[1]]:
+            return found
+
+
+def drawn(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+    free = rng.uniform(-1, 1, shape)
+    match kind:
+        case "free":
+            return free
+        case "positive":
+            return rng.uniform(0.5, 2, shape)
+        case "large":
+            return rng.uniform(6, 8, shape)
+        case "signs":
+            return rng.choice([-1.0, 1.0], shape)
+        case "stable":
+            return free + (shape[0] + 1) * np.eye(shape[0])
+        case "full rank":
+            return np.linalg.qr(free)[0] @ np.diag(rng.uniform(1, 2, shape[1]))
+        case "spd" | "positive_definite":
+            return free @ free.T + np.eye(shape[0])
+        case "symmetric":
+            return free + free.T
+        case "diagonal":
+            return np.diag(rng.uniform(0.5, 2, shape[0]))
+        case "orthogonal":
+            return np.linalg.qr(free)[0]
+        case "sums_to_one":
+            return rng.dirichlet(np.ones(shape[-1]), shape[:-1] or None)
+        case "one_hot":
+            return np.eye(shape[-1])[rng.integers(shape[-1], size=shape[:-1] or None)]
+    raise LookupError(kind)
+
+
+def point(row: Any, trial: int) -> dict[str, Any]:
+    """Draw seeded values by name, sizes included; vectors are flat, scalars are numbers."""
+    rng = np.random.default_rng([trial, zlib.crc32(row.name.encode())])
+    lengths = sizes(row, rng)
+    shapes = TABLE["shapes_of"](row, names(row))
+    found: dict[str, Any] = dict(lengths)
+    for name in names(row):
+        if name in lengths and name not in shapes and any(name in s for s in shapes.values()):
+            continue
+        given = shapes.get(name, ())
+        given = given if isinstance(given, tuple) else (given,)
+        shape = tuple(lengths.get(s, s) for s in given if s != 1)
+        value = drawn(kind_of(row, name, given), shape, rng)
+        found[name] = float(value) if shape == () else value
+    return found
+
+
+def call(function: Any, at: dict[str, Any]) -> Any:
+    return function(*(at[name] for name in inspect.signature(function).parameters))
+
+
+def called(function: Any, row: Any, at: dict[str, Any]) -> Any:
+    """Call a function of the table; a NumPy function takes the variable."""
+    try:
+        wanted = list(inspect.signature(function).parameters)
+    except ValueError:
+        wanted = []
+    plain = all(name in at for name in wanted) and wanted
+    return function(*(at[n] for n in wanted)) if plain else function(at[row.wrt])
+
+
+# --- oracles ---
+
+
+def onto_space(row: Any, free: Any) -> Any:
+    """Project a gradient by free entries on the space of a declared variable."""
+    fact = row.facts.get(row.wrt)
+    if fact in ("symmetric", "positive_definite"):
+        return (free + free.T) / 2
+    return np.diag(np.diag(free)) if fact == "diagonal" else free
+
+
+def differences(row: Any, at: dict[str, Any]) -> Any:
+    """Five-point central differences of the function by hand, entry by entry."""
+    x = np.asarray(at[row.wrt], dtype=float)
+    found = np.empty(x.shape)
+    for place in np.ndindex(x.shape):
+        unit = np.zeros(x.shape)
+        unit[place] = STEP
+        f = {k: called(row.function, row, {**at, row.wrt: x + k * unit}) for k in (-2, -1, 1, 2)}
+        found[place] = (f[-2] - f[2] + 8 * (f[1] - f[-1])) / (12 * STEP)
+    return onto_space(row, found) if x.ndim == 2 else found
+
+
+def symbols_at(formula: Any, at: dict[str, Any]) -> dict[Any, Any]:
+    """Values by symbol, columns as n × 1."""
+    found = {}
+    for symbol in formula.free_symbols:
+        value = at.get(symbol.name)
+        if isinstance(symbol, sympy.MatrixSymbol):
+            value = np.asarray(value, dtype=float)
+            value = value.reshape(-1, 1) if symbol.shape[1] == 1 else np.atleast_2d(value)
+        if value is not None:
+            found[symbol] = value
+    return found
+
+
+def evaluated(expr: Any, formula: Any, at: dict[str, Any]) -> Any:
+    known = symbols_at(formula, at)
+    known |= {s: at[s.name] for s in expr.free_symbols if s not in known and s.name in at}
+    return HAND["value"](expr, known)
+
+
+def written_out(formula: Any, known: dict[Any, Any]) -> tuple[Any, dict[Any, Any], dict[Any, Any]]:
+    """Return the formula over scalars, their values, and the symbols of each matrix."""
+    values: dict[Any, Any] = {}
+    entries: dict[Any, Any] = {}
+    for symbol, value in known.items():
+        if not isinstance(value, np.ndarray):
+            entries[symbol] = symbol if isinstance(value, float) else value
+            values |= {symbol: value} if isinstance(value, float) else {}
+            continue
+        made = np.empty(value.shape, dtype=object)
+        for i, j in np.ndindex(value.shape):
+            made[i, j] = sympy.Symbol(f"{symbol.name}_{i}_{j}")
+            values[made[i, j]] = float(value[i, j])
+        entries[symbol] = made
+    return HAND["value"](formula, entries, HAND["Symbols"]), values, entries
+
+
+def same(expected: Any, found: Any, tolerance: float) -> bool:
+    expected, found = np.asarray(expected, dtype=float), np.asarray(found, dtype=float)
+    assert expected.shape == found.reshape(expected.shape).shape
+    scale = max(1.0, float(np.max(np.abs(expected))))
+    return bool(np.max(np.abs(expected - found.reshape(expected.shape))) <= tolerance * scale)
+
+
+# --- promises ---
+
+
+def test_the_table_has_at_least_eighty_identities_each_once() -> None:
+    assert len(ROWS) >= 80
+    assert len({row.name for row in ROWS}) == len(ROWS)
+    assert all(row.source for row in ROWS)
+
+
+@rows
+def test_the_gradient_is_printed_as_in_the_table(row: Any) -> None:
+    _, found = gradient(row)
+
+    assert row.printed == sg.text(found)
+
+
+@rows
+def test_the_gradient_has_the_shape_of_the_variable(row: Any) -> None:
+    formula, found = gradient(row)
+    (variable,) = [s for s in formula.free_symbols if s.name == row.wrt]
+
+    assert getattr(variable, "shape", ()) == getattr(found, "shape", ())
+
+
+@rows
+def test_the_gradient_equals_the_textbook_and_differences(row: Any) -> None:
+    formula, found = gradient(row)
+    for trial in TRIALS:
+        at = point(row, trial)
+        textbook = called(row.textbook, row, at)
+        numbers = evaluated(found, formula, at)
+
+        assert same(textbook, numbers, CLOSE)
+        assert same(differences(row, at), numbers, 1e-7)
+
+
+@rows
+def test_the_formula_by_hand_is_the_formula(row: Any) -> None:
+    formula = parsed(row)
+    for trial in TRIALS:
+        at = point(row, trial)
+
+        assert pytest.approx(called(row.function, row, at), rel=1e-11, abs=1e-12) == evaluated(
+            formula, formula, at
+        )
+
+
+@rows
+def test_the_gradient_equals_that_of_the_formula_in_scalars(row: Any) -> None:
+    formula, found = gradient(row)
+    for trial in TRIALS[:1]:
+        at = point(row, trial)
+        known = symbols_at(formula, at)
+        try:
+            scalars, values, entries = written_out(formula, known)
+        except HAND["UnwrittenError"]:
+            pytest.skip("no finite formula of its entries")
+        (variable,) = [s for s in known if s.name == row.wrt]
+        wanted = entries[variable]
+        by_entry = sg.run(scalars, values).grad
+        pick = np.vectorize(lambda s: float(by_entry[s]) if s in scalars.free_symbols else 0.0)  # noqa: B023
+        expected = pick(np.asarray(wanted, dtype=object))
+        expected = onto_space(row, expected) if expected.shape[1:] else expected
+
+        assert same(expected, evaluated(found, formula, at), 1e-9)
+
+
+@rows
+def test_the_gradient_is_in_matrix_notation(row: Any) -> None:
+    _, found = gradient(row)
+    printed = str(found)
+
+    assert not re.search(r"Einsum|einsum|Array|Lambda|_d\b|Sum\(|Derivative", printed)
+    assert len(printed) <= 200
+
+
+@rows
+def test_what_is_printed_is_read_back(row: Any) -> None:
+    _, found = gradient(row)
+    printed = sg.text(found)
+    words = re.findall(r"(?<![\w.])[A-Za-z_]\w*", printed)
+    shapes = TABLE["shapes_of"](row, {*words, *names(row)})
+    read = sg.parse(printed, shapes=shapes, assume=dict(row.facts)).expr
+    at = point(row, 0)
+
+    assert same(evaluated(found, found, at), evaluated(read, found, at), 1e-13)
