@@ -21,9 +21,10 @@ from symgrad.calculus.flow import (
     tensor_site,
     unmasked,
 )
-from symgrad.dag.nodes import Nodes, dependents
+from symgrad.dag.nodes import ADD, MUL, VARIABLE, Nodes, dependents
 from symgrad.dag.template import TEMPLATES, Algebra, T
-from symgrad.rules import routing
+from symgrad.expr.matrices import facts_of
+from symgrad.rules import einsums, routing
 from symgrad.rules.row import Gate
 
 Pulled = Iterator[tuple[int, Flow[T]]]
@@ -85,7 +86,7 @@ def sweep(
             continue
         bar = merge(algebra, flows[::-1])
         if node in wanted:
-            bars[node] = settle(algebra, bar)
+            bars[node] = on_declared_space(nodes, node, settle(algebra, bar), algebra)
         gate, shapes = nodes.gates[node], nodes.shapes
         pull = PULLBACKS.get(gate, pull_local) if gate.pull is None else pull_tensor
         for operand, flow in pull(nodes, node, primal, bar, active, algebra, kinks):
@@ -93,6 +94,23 @@ def sweep(
                 flow = gathered(algebra, flow, shapes[node])  # a scalar met every entry
             arriving.setdefault(operand, []).append(flow)
     return bars
+
+
+def on_declared_space(nodes: Nodes, node: int, bar: T, algebra: Algebra[T]) -> T:
+    """Return the gradient by a declared variable: projected on its space.
+
+    For a symmetric `A` that is `(G + G.T)/2`, for a diagonal one the diagonal of `G`.
+    """
+    facts = facts_of(nodes.payloads[node]) if node in nodes.shapes else frozenset()
+    if not facts or len(nodes.shapes[node]) != 2 or nodes.gates[node] is not VARIABLE:
+        return bar
+    if "diagonal" in facts:
+        return einsums.einsum(algebra, [("i", "i")], ("i", "i"), [bar])  # type: ignore[no-any-return]
+    if "symmetric" not in facts:
+        return bar
+    turned = einsums.einsum(algebra, [("i", "j")], ("j", "i"), [bar])
+    half = algebra.number(S.Half)
+    return algebra.apply(MUL, (half, algebra.apply(ADD, (bar, turned))))
 
 
 def pull_local(

@@ -99,6 +99,18 @@ def combine_tril(builder: Any, operation: Any) -> int:
     return node if shape == (1, 1) else Pen(builder.grower).apply(tensors.TRIL, node, payload=False)
 
 
+def combine_frechet(builder: Any, operation: Any) -> int:
+    """Build the derivative of the matrix exponential along some directions."""
+    nodes = [builder.value(o) for o in operation.operands]
+    pen = Pen(builder.grower)
+    if matrix_shape(operation.operands[0]) != (1, 1):
+        return pen.apply(linalg.EXPM, *nodes)
+    total = pen.apply(GATES.named("exp"), nodes[0])
+    for node in nodes[1:]:
+        total = pen.apply(MUL, total, node)
+    return total
+
+
 def combine_one_hot(builder: Any, operation: Any) -> int:
     """Build a vector that is 1 at one place and 0 elsewhere."""
     node = builder.value(operation.operands[0])
@@ -113,6 +125,7 @@ OPERATIONS: dict[str, Callable[[Any, Any], int]] = {
     "dot": combine_dot,
     "solve": combine_solve,
     "tril": combine_tril,
+    "expm_frechet": combine_frechet,
     "one_hot": combine_one_hot,
     "norm": over_axes(length),
     "norm2": over_axes(squares),

@@ -35,6 +35,7 @@ SHAPES: dict[str, Rule] = {
         shapes.reduced,
     ),
     "matrix": lambda name, params, given: squeezed(given[0]),
+    "eye": lambda name, params, given: (dim(params[0]), dim(params[0])),
     "gate": lambda name, params, given: service("rules.named")(params[0]).shape(
         params[1] if len(params) > 1 else None, given
     ),

@@ -206,6 +206,7 @@ OPERATIONS: dict[str, Callable[[Any], Layout]] = {
     **dict.fromkeys(INFIX, infix),
     "neg": before("-"),
     "matrix": lambda node: plainly_named(node.operands[0]),
+    "eye": lambda node: (ATOM, [f"eye({node.params[0]})"]),
     "gate": lambda node: called(node.params[0], node.operands, *map(str, node.params[1:])),
     "not": before("~"),
     **dict.fromkeys(["sum", "mean", "max", "min", "prod", "logsumexp", "norm"], _reduction),

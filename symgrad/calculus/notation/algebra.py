@@ -28,6 +28,7 @@ from symgrad.rules.row import Gate
 from symgrad.rules.tensor_site import EXP
 
 Terms = dict[Product, Any]
+DEEPEST = 3  # sums inside sums that are looked through for terms that vanish
 
 
 class Algebra(Table):
@@ -36,6 +37,7 @@ class Algebra(Table):
     def __init__(self) -> None:
         super().__init__()
         self.behind: dict[int, int] = {}  # what a named form stands for
+        self._depth = 0
 
     def named(self, symbol: Any, form: int) -> int:
         """Return the symbol of a form."""
@@ -104,7 +106,8 @@ class Algebra(Table):
         shape = tuple(known[i] for i in out)
         if any(not self.form(o).terms for o in operands):
             return self.of_terms(shape, {})
-        linear = self._through(inputs, out, operands, known, shape)
+        broader = not set(out) <= {i for indices in inputs for i in indices}
+        linear = None if broader else self._through(inputs, out, operands)
         if linear is not None:
             return linear
         unifier = Unifier(known)
@@ -124,9 +127,14 @@ class Algebra(Table):
         axes = tuple(range(len(self.shape(operand))))
         if len(axes) == 2:  # a sum and its transpose are one atom
             sign, turned = self._primitive(self.turned(inner))
-            if turned < inner:
+            if self.plainness(turned) < self.plainness(inner):
                 return Product(((self.group(turned), (1, 0), S.One),), axes), content * sign
         return Product(((self.group(inner), axes, S.One),), axes), content
+
+    def plainness(self, form: int) -> tuple[int, int]:
+        """Return how many transposes a form of two axes is written with, and its number."""
+        turned = sum(i == (1, 0) for p, _ in self.form(form).terms for _, i, _ in p.factors)
+        return turned, form
 
     def _primitive(self, form: int) -> tuple[Any, int]:
         """Split a sum into its rational content and a sum whose first term is positive."""
@@ -137,25 +145,33 @@ class Algebra(Table):
         return (S.One, form) if content == 1 else (content, self.scaled(1 / content, form))
 
     def _through(
-        self,
-        inputs: Sequence[Sequence[Any]],
-        out: Sequence[Any],
-        operands: Sequence[int],
-        sizes: Mapping[Any, Any],
-        shape: Shape,
+        self, inputs: Sequence[Sequence[Any]], out: Sequence[Any], operands: Sequence[int]
     ) -> int | None:
         """Return an einsum of one sum term by term: a transpose, or a sum that tidies a term."""
         if len(operands) != 1 or len(self.form(operands[0]).terms) < 2:
             return None
-        terms = self.form(operands[0]).terms
-        wide = self.shape(operands[0])
+        if set(inputs[0]) <= set(out):
+            return self.termwise(inputs[0], out, operands[0])
+        return self.shrunk(inputs[0], out, operands[0])
+
+    def termwise(self, indices: Sequence[Any], out: Sequence[Any], form: int) -> int:
+        """Return an einsum of one form, term by term."""
+        wide = self.shape(form)
+        sizes = dict(zip(indices, wide, strict=True))
         parts = []
-        for product, coefficient in terms:
+        for product, coefficient in self.form(form).terms:
             alone = self.of_terms(wide, {product: S.One})
-            parts.append((coefficient, self.einsum(inputs, out, [alone], sizes)))
-        made = self.sum(parts, shape)
-        kept = set(inputs[0]) <= set(out)
-        return made if kept or self.shrinks(made, operands[0]) else None
+            parts.append((coefficient, self.einsum([indices], out, [alone], sizes)))
+        return self.sum(parts, tuple(sizes[i] for i in out))
+
+    def shrunk(self, indices: Sequence[Any], out: Sequence[Any], form: int) -> int | None:
+        """Return the einsum of a sum term by term if it is shorter; looked for a few sums deep."""
+        if self._depth >= DEEPEST:
+            return None
+        self._depth += 1
+        made = self.termwise(indices, out, form)
+        self._depth -= 1
+        return made if self.shrinks(made, form) else None
 
     def shrinks(self, made: int, source: int) -> bool:
         """Return whether a sum got shorter, or one of its terms became a number."""

@@ -15,8 +15,7 @@ from symgrad.calculus.growth import Growth
 from symgrad.calculus.notation.algebra import Algebra
 from symgrad.calculus.notation.linear import Probe
 from symgrad.calculus.notation.read import Reader
-from symgrad.calculus.notation.spell import Speller
-from symgrad.calculus.notation.view import oriented
+from symgrad.calculus.notation.view import View
 from symgrad.dag.digraph import Graph
 
 Blocks = list[list[Any]]
@@ -44,16 +43,11 @@ def _row(growth: Growth, output: int, wrt: Sequence[int | None]) -> list[Any]:
     bars = growth.pull({output: seed}, wrt)
     algebra = Algebra()
     forms = Reader(nodes, algebra).read(bars)
-    speller = Speller(algebra)
+    view = View(nodes, algebra)
     if not shape:
-        return [_as_row(speller.spell(f), algebra.shape(f)) for f in forms]
+        return [view.write(f, _Row if len(algebra.shape(f)) == 1 else None) for f in forms]
     taken = Probe(algebra, probe, shape)
-    return [speller.spell(taken.taken_out(f)) for f in forms]
-
-
-def _as_row(value: Any, shape: Sequence[Any]) -> Any:
-    """Return the gradient of a scalar as the row of a Jacobian."""
-    return oriented(value, _Row) if len(shape) == 1 else value
+    return [view.write(taken.taken_out(f)) for f in forms]
 
 
 class _Row:

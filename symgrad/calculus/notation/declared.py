@@ -160,8 +160,8 @@ class Tidier:
                 continue
             kept = tuple(dict.fromkeys(i for i in indices if i not in alone))
             inner = entry.operands[0]
-            made = self.table.einsum([indices], kept, [inner])
-            if self.table.shrinks(made, inner):
+            made = self.table.shrunk(indices, kept, inner)
+            if made is not None:
                 self._gone = self._gone | alone
                 del self.factors[place]
                 self._replace(made, kept)

@@ -15,10 +15,11 @@ from sympy import MatrixSymbol, Symbol
 from symgrad.calculus.notation.algebra import Algebra
 from symgrad.calculus.notation.forms import Atom
 from symgrad.calculus.notation.read import Reader
-from symgrad.calculus.notation.spell import Speller, matrix_of
-from symgrad.calculus.notation.view import oriented
+from symgrad.calculus.notation.spell import matrix_of
+from symgrad.calculus.notation.view import View
 from symgrad.dag.digraph import Graph
 from symgrad.dag.nodes import CONSTANT, VARIABLE, reachable
+from symgrad.expr.tensors import AnyTensor, TensorSymbol
 
 Let = tuple[list[tuple[Any, Any]], list[Any]]
 
@@ -52,20 +53,22 @@ def let_tensors(
     forms = Reader(graph.nodes, algebra).read(outputs, named)
     lines = _lines(algebra, forms)
     uses = _uses(algebra, [*forms, *(algebra.behind[leaf] for leaf in lines)])
-    speller = Speller(algebra)
+    view = View(graph.nodes, algebra)
+    spellers = (view.matrix_speller, view.tensor_speller)
     kept = set(graph.names) | set((called or {}).values())
     replacements = []
     for leaf in lines:
         factor = algebra.bare(leaf)
         assert factor is not None
-        symbol, value = algebra.atom(factor[0]).data, speller.spell(algebra.behind[leaf])
+        symbol, value = algebra.atom(factor[0]).data, view.write(algebra.behind[leaf])
         # The symbol's own form reads its atom once: what counts is who reads either of them.
         if uses.get(factor[0], 0) - 1 + uses.get(leaf, 0) < 2 and symbol.name not in kept:
-            speller.made[factor[0]] = value
+            for speller in spellers:
+                speller.made[factor[0]] = value
         else:
             replacements.append((symbol, value))
     wanted = targets or [None] * len(forms)
-    spelled = [oriented(speller.spell(f), t) for f, t in zip(forms, wanted, strict=True)]
+    spelled = [view.write(f, t) for f, t in zip(forms, wanted, strict=True)]
     return replacements, spelled
 
 
@@ -82,6 +85,7 @@ def _symbols(graph: Graph, outputs: Sequence[int], called: Mapping[int, str]) ->
     taken = {str(s) for s in graph.inputs} | set(names.values()) | set(called.values())
     counts: dict[str, int] = {}
     found: dict[int, Any] = {}
+    tensorial = any(isinstance(s, AnyTensor) for s in graph.inputs)
     for node, gate in enumerate(nodes.gates):
         if not mask[node] or gate in (CONSTANT, VARIABLE) or nodes.constant[node]:
             continue
@@ -90,8 +94,8 @@ def _symbols(graph: Graph, outputs: Sequence[int], called: Mapping[int, str]) ->
             continue
         if name is None and readers[node] + (node in outputs) > 1:
             name = _fresh(gate.letter, taken, counts)
-        if name is not None and len(nodes.shapes.get(node, ())) <= 2:
-            found[node] = symbol_of(name, nodes.shapes.get(node, ()))
+        if name is not None:
+            found[node] = symbol_of(name, nodes.shapes.get(node, ()), tensorial=tensorial)
     return found
 
 
@@ -104,8 +108,10 @@ def _fresh(letter: str, taken: set[str], counts: dict[str, int]) -> str:
             return name
 
 
-def symbol_of(name: str, shape: Sequence[Any]) -> Any:
-    """Return a symbol of some shape; a vector is a column."""
+def symbol_of(name: str, shape: Sequence[Any], *, tensorial: bool) -> Any:
+    """Return a symbol of some shape; among matrices a vector is a column."""
+    if shape and (tensorial or len(shape) > 2):
+        return TensorSymbol(name, shape)
     return MatrixSymbol(name, *matrix_of(shape)) if shape else Symbol(name)
 
 

@@ -12,7 +12,15 @@ from sympy.matrices.expressions.diagonal import DiagonalMatrix
 
 from symgrad.calculus.notation.algebra import Algebra
 from symgrad.calculus.notation.forms import GROUP, LEAF, MAP, SOFTMAX, Atom, Form, Product
-from symgrad.calculus.notation.pieces import Chain, Joiner, Piece, joined, transposed
+from symgrad.calculus.notation.kronecker import kronecker_parts
+from symgrad.calculus.notation.pieces import (
+    Chain,
+    Joiner,
+    Piece,
+    joined,
+    transpose,
+    transposed,
+)
 from symgrad.dag.express import CANONICAL, write
 from symgrad.errors import UnsupportedError
 from symgrad.expr import matrices, textbook
@@ -61,7 +69,8 @@ class Speller:
     def _inner(self, number: int) -> Sequence[int]:
         entry = self.algebra.entries[number]
         if isinstance(entry, Atom):
-            return entry.operands
+            parts = kronecker_parts(self.algebra, entry)
+            return entry.operands if parts is None else [part for part, _ in parts]
         return [atom for product, _ in entry.terms for atom, _, _ in product.factors]
 
     # --- atoms ---
@@ -71,6 +80,10 @@ class Speller:
             raise UnsupportedError(f"a tensor of {len(atom.shape)} axes has no matrix notation")
         if atom.kind == LEAF:
             return leaf(atom.data)
+        parts = kronecker_parts(self.algebra, atom)
+        if parts is not None:
+            factors = [transpose(self.made[p]) if t else self.made[p] for p, t in parts]
+            return sympy.KroneckerProduct(*factors)
         operands = [self.made[o] for o in atom.operands]
         if atom.kind == GROUP:
             return operands[0]
@@ -207,8 +220,8 @@ def _factored(terms: list[Term], *, last: bool) -> list[Term]:
         cut = slice(None, -len(common)) if last else slice(len(common), None)
         content, inner = _content([(c, chain[cut]) for c, chain in group])
         inner = _factored(inner, last=not last) if last else inner
-        middle = (total(inner),)
-        made.append((content, middle + common if last else common + middle))
+        scale, middle = inner[0] if len(inner) == 1 else (S.One, (total(inner),))
+        made.append((content * scale, middle + common if last else common + middle))
     return made
 
 
@@ -227,10 +240,21 @@ def _content(terms: list[Term]) -> tuple[Any, list[Term]]:
     lead = terms[0][0]
     ratios = [sympy.cancel(c / lead) if c != lead else S.One for c, _ in terms]
     if lead == 0 or any(r not in (S.One, S.NegativeOne) for r in ratios):
+        return _number_outside(terms)
+    content = abs(lead) if lead.is_Rational else lead
+    if all(r == 1 for r in ratios):
+        content = lead
+    sign = lead / content
+    return content, [(r * sign, chain) for r, (_, chain) in zip(ratios, terms, strict=True)]
+
+
+def _number_outside(terms: list[Term]) -> tuple[Any, list[Term]]:
+    """Return the rational number that all terms share, if they are as plain as `2*x - 2*c`."""
+    numbers = {abs(c.as_coeff_Mul()[0]) for c, _ in terms}
+    if len(numbers) > 1 or any(len(chain) > 1 for _, chain in terms):
         return S.One, terms
-    positive = abs(lead) if lead.is_Rational else lead
-    sign = lead / positive
-    return positive, [(r * sign, chain) for r, (_, chain) in zip(ratios, terms, strict=True)]
+    (number,) = numbers
+    return number, [(c / number, chain) for c, chain in terms]
 
 
 def total(terms: Sequence[Term]) -> Any:
@@ -238,8 +262,9 @@ def total(terms: Sequence[Term]) -> Any:
     if len(terms) == 1:
         return scaled(*terms[0])
     content, inner = _content(list(terms))
-    ordered = sorted(inner, key=lambda t: negative(t[0]))
-    made = textbook.Sum(*(scaled(*t) for t in ordered))
+    ordered = sorted(inner, key=lambda t: (negative(t[0]), _is_turned(t[1])))
+    turn = negative(ordered[0][0])  # after a positive term a minus stays a minus
+    made = textbook.Sum(*(scaled(*t, turn=turn) for t in ordered))
     return made if content == 1 else scaled(content, (made,))
 
 
@@ -248,13 +273,17 @@ def negative(coefficient: Any) -> bool:
     return bool(coefficient.could_extract_minus_sign())
 
 
-def scaled(coefficient: Any, chain: Chain) -> Any:
+def _is_turned(chain: Chain) -> bool:
+    return len(chain) == 1 and isinstance(chain[0], sympy.Transpose)
+
+
+def scaled(coefficient: Any, chain: Chain, *, turn: bool = True) -> Any:
     """Return a chain times a number; a minus goes into a difference, which it turns around."""
     factors = list(chain)
-    if negative(coefficient):
+    if turn and negative(coefficient):
         for place, factor in enumerate(factors):
             turned = opposite(factor, DEEP)
-            if turned is not None:
+            if turned is not None and not _twin(factor, factors):
                 factors[place], coefficient = turned, -coefficient
                 break
     value = joined(tuple(factors))
@@ -262,6 +291,14 @@ def scaled(coefficient: Any, chain: Chain) -> Any:
         return value
     inner = value.args if isinstance(value, MatMul) else (value,)
     return textbook.Product(coefficient, *inner)
+
+
+def _twin(factor: Any, factors: Sequence[Any]) -> bool:
+    """Return whether a chain holds a factor a second time, as it is or transposed."""
+    if not getattr(factor, "is_Matrix", False):
+        return False
+    turned = transpose(factor)
+    return sum(f in (factor, turned) for f in factors) > 1
 
 
 def opposite(value: Any, depth: int) -> Any:
@@ -274,10 +311,13 @@ def opposite(value: Any, depth: int) -> Any:
             for t in value.args
         ]
         return textbook.Sum(*sorted(terms, key=textbook.is_negative))
+    if isinstance(value, sympy.Transpose):
+        turned = opposite(value.arg, depth)
+        return None if turned is None else sympy.Transpose(turned)
     if depth and isinstance(value, (MatMul, textbook.Entrywise)):
         for place, factor in enumerate(value.args):
             turned = opposite(factor, depth - 1)
-            if turned is not None:
+            if turned is not None and not _twin(factor, value.args):
                 return value.func(*value.args[:place], turned, *value.args[place + 1 :])
     return None
 
@@ -320,6 +360,11 @@ def spell_tril(atom: Atom, shape: Sequence[Any], operands: Sequence[Any]) -> Any
     return MatAdd(matrices.apply("tril", *operands), MatMul(-1, half))
 
 
+def spell_expm(atom: Atom, shape: Sequence[Any], operands: Sequence[Any]) -> Any:
+    """Write the exponential, or its derivative along directions."""
+    return matrices.apply("expm" if len(operands) == 1 else "expm_frechet", *operands)
+
+
 def spell_winners(atom: Atom, shape: Sequence[Any], operands: Sequence[Any]) -> Any:
     """Write which entries are extreme."""
     which, axes, _ = atom.data
@@ -338,7 +383,7 @@ OPERATIONS: dict[Gate, Callable[..., Any]] = {
     linalg.DET: head(textbook.Determinant),
     linalg.LOGDET: call("logdet"),
     linalg.CHOLESKY: call("cholesky"),
-    linalg.EXPM: call("expm"),
+    linalg.EXPM: spell_expm,
     tensors.TRIL: spell_tril,
     tensors.NORM: reduction("norm"),
     tensors.LOGSUMEXP: reduction("logsumexp"),

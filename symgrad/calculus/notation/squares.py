@@ -30,9 +30,10 @@ def matrix_function(algebra: Algebra, gate: Gate, payload: Any, operand: int, sh
     if known is not None:
         return known
     turned = algebra.turned(operand)
-    if turned < operand and gate in BLIND:
+    plainer = algebra.plainness(turned) < algebra.plainness(operand)
+    if plainer and gate in BLIND:
         return algebra.operation(gate, payload, (turned,), shape)
-    if turned < operand and gate in TURNED:
+    if plainer and gate in TURNED:
         return algebra.turned(algebra.operation(gate, payload, (turned,), shape))
     return algebra.operation(gate, payload, (operand,), shape)
 

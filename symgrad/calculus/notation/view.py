@@ -1,4 +1,4 @@
-"""Closed forms of tensor graphs: nodes as matrix expressions, and line by line."""
+"""Closed forms of tensor graphs: matrices as in a textbook, other tensors as in NumPy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,43 @@ from symgrad.calculus.notation.algebra import Algebra
 from symgrad.calculus.notation.pieces import transposed
 from symgrad.calculus.notation.read import Reader
 from symgrad.calculus.notation.spell import Speller, scaled
-from symgrad.dag.nodes import Nodes
+from symgrad.calculus.notation.tensor_spell import TensorSpeller
+from symgrad.dag.nodes import VARIABLE, Nodes
+from symgrad.errors import UnsupportedError
+from symgrad.expr.tensors import AnyTensor
+
+
+class View:
+    """The forms of a graph, written in its dialect.
+
+    Parameters
+    ----------
+    nodes : Nodes
+        The graph: tensors if one of its variables is one, matrices otherwise.
+    algebra : Algebra
+        The forms.
+
+    Notes
+    -----
+    What has no matrix notation, such as a Jacobian by a matrix, is written with tensors, where a
+    matrix stands for its entries.
+    """
+
+    def __init__(self, nodes: Nodes, algebra: Algebra) -> None:
+        leaves = zip(nodes.gates, nodes.payloads, strict=True)
+        self.tensors = any(g is VARIABLE and isinstance(p, AnyTensor) for g, p in leaves)
+        self.algebra = algebra
+        self.matrix_speller = Speller(algebra)
+        self.tensor_speller = TensorSpeller(algebra)
+
+    def write(self, form: int, target: Any = None) -> Any:
+        """Return the expression of a form; `target` has the shape that a vector is given."""
+        if self.tensors or len(self.algebra.shape(form)) > 2:
+            return self.tensor_speller.spell(form)
+        try:
+            return oriented(self.matrix_speller.spell(form), target)
+        except UnsupportedError:
+            return self.tensor_speller.spell(form)
 
 
 def closed_tensors(
@@ -30,14 +66,14 @@ def closed_tensors(
 
     Returns
     -------
-    list of Expr and MatrixExpr
-        Scalars and matrices.
+    list of Expr, MatrixExpr and tensors
+        Scalars, matrices and tensors.
     """
     algebra = Algebra()
     forms = Reader(nodes, algebra).read(outputs)
-    speller = Speller(algebra)
+    view = View(nodes, algebra)
     wanted = targets or [None] * len(forms)
-    return [oriented(speller.spell(f), t) for f, t in zip(forms, wanted, strict=True)]
+    return [view.write(f, t) for f, t in zip(forms, wanted, strict=True)]
 
 
 def oriented(value: Any, target: Any) -> Any:
