@@ -110,10 +110,6 @@ class Symbols:
         return L
 
 
-class UnwrittenError(Exception):
-    """An operation that is no finite formula of its entries."""
-
-
 def value(expr: Any, at: Values, arithmetic: type[Numbers] | type[Symbols] = Numbers) -> Any:
     """Return a matrix as an array of two axes, a scalar as a number.
 
@@ -164,7 +160,7 @@ class _Reader:
     def function(self, name: str) -> Callable[..., Any]:
         known = self.arithmetic.functions.get(name)
         if known is None:
-            raise UnwrittenError(name)
+            raise LookupError(f"{name} of {self.arithmetic.__name__.lower()}")
         return known if self.arithmetic is Numbers else np.frompyfunc(known, _arity(name), 1)
 
     def parts(self, expr: Any) -> list[Any]:
@@ -180,7 +176,7 @@ class _Reader:
             return made
         known = OPERATIONS.get(expr.name)
         if known is None:
-            raise UnwrittenError(expr.name)
+            raise LookupError(expr.name)
         axis = int(expr.params[0]) if expr.params else None
         return known(self, axis, *operands)
 
@@ -291,10 +287,7 @@ def _extreme(pick: Any, symbolic: Any) -> Callable[..., Any]:
 
 def _of(name: str) -> Callable[..., Any]:
     def read(reader: _Reader, axis: Any, *matrices: Any) -> Any:
-        function = getattr(reader.arithmetic, name, None)
-        if function is None:
-            raise UnwrittenError(name)
-        return function(*matrices)
+        return getattr(reader.arithmetic, name)(*matrices)
 
     return read
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import runpy
@@ -24,6 +25,9 @@ CLOSE = 1e-10  # relative to the largest entry: some hundred operations on well 
 STEP = 2e-3  # of differences of fourth order: h**4 is 1.6e-11
 
 rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+finite = pytest.mark.parametrize(  # an exponential of a matrix is no finite formula of its entries
+    "row", [row for row in ROWS if "expm" not in row.formula], ids=lambda row: row.name
+)
 
 
 # --- a row as a question ---
@@ -41,8 +45,13 @@ def parsed(row: Any) -> Any:
 
 
 def gradient(row: Any) -> tuple[Any, Any]:
-    formula = parsed(row)
-    return formula, sg.grad(formula, row.wrt)
+    return _gradient(ROWS.index(row))
+
+
+@functools.cache
+def _gradient(place: int) -> tuple[Any, Any]:
+    formula = parsed(ROWS[place])
+    return formula, sg.grad(formula, ROWS[place].wrt)
 
 
 # --- points ---
@@ -235,24 +244,20 @@ def test_the_formula_by_hand_is_the_formula(row: Any) -> None:
         )
 
 
-@rows
+@finite
 def test_the_gradient_equals_that_of_the_formula_in_scalars(row: Any) -> None:
     formula, found = gradient(row)
-    for trial in TRIALS[:1]:
-        at = point(row, trial)
-        known = symbols_at(formula, at)
-        try:
-            scalars, values, entries = written_out(formula, known)
-        except HAND["UnwrittenError"]:
-            pytest.skip("no finite formula of its entries")
-        (variable,) = [s for s in known if s.name == row.wrt]
-        wanted = entries[variable]
-        by_entry = sg.run(scalars, values).grad
-        pick = np.vectorize(lambda s: float(by_entry[s]) if s in scalars.free_symbols else 0.0)  # noqa: B023
-        expected = pick(np.asarray(wanted, dtype=object))
-        expected = onto_space(row, expected) if expected.shape[1:] else expected
+    at = point(row, 0)
+    known = symbols_at(formula, at)
+    scalars, values, entries = written_out(formula, known)
+    (variable,) = [s for s in known if s.name == row.wrt]
+    by_entry = sg.run(scalars, values).grad
+    held = scalars.free_symbols
+    wanted = np.asarray(entries[variable], dtype=object)
+    expected = np.vectorize(lambda s: float(by_entry[s]) if s in held else 0.0)(wanted)
+    expected = onto_space(row, expected) if expected.shape[1:] else expected
 
-        assert same(expected, evaluated(found, formula, at), 1e-9)
+    assert same(expected, evaluated(found, formula, at), 1e-9)
 
 
 @rows
