@@ -140,13 +140,15 @@ class Match:
         if expected is None:
             raise ShapeError(f"{_wants(one)}; found shape {shape}")
         where = f"the shape {shape} of `{label(one.symbol)}` ({described(one.declared)})"
-        for size, length in zip(expected, shape, strict=True):
+        pairs = list(zip(expected, shape, strict=True))
+        for size, length in pairs:
+            if isinstance(size, int) and size != length:
+                raise ShapeError(f"{_wants(one)}; found shape {shape}: {length} is not {size}")
+        for size, length in pairs:
             if isinstance(size, Symbol):
                 self._note(size, length, where)
             elif isinstance(size, Expr):
                 self._later.append((size, length, where))
-            elif size != length:
-                raise ShapeError(f"{_wants(one)}; found shape {shape}: {length} is not {size}")
 
     def _note(self, size: Symbol, length: int, where: str) -> None:
         if self.sizes.setdefault(size, length) != length:
