@@ -24,7 +24,7 @@ from symgrad.numeric.llvm_gates import SPELLINGS
 from symgrad.numeric.llvm_machine import absent
 from symgrad.numeric.llvm_order import reordered
 from symgrad.numeric.llvm_point import PointCall, numpy_table
-from symgrad.numeric.llvm_tiers import Options, Points, Vectors, background
+from symgrad.numeric.llvm_tiers import Options, Point, Vectors, background
 from symgrad.numeric.program import Program
 from symgrad.numeric.spelling import unspelled
 
@@ -51,11 +51,11 @@ class Native(Executable):
         start = perf_counter()
         self._type = np.dtype(dtype)
         self._options = options
-        self._spelled = reordered(inline(program, SPELLINGS))
-        self._vectors = Vectors(self._spelled, options, double=dtype == "float64")
+        spelled = reordered(inline(program, SPELLINGS))
+        self._vectors = Vectors(spelled, options, double=dtype == "float64")
         self._tier = self._vectors.kept() or self._vectors.quick()
-        self._points: Points | None = None
-        self._call: PointCall | None = None
+        self._point: Point | None = None
+        self._calls: list[PointCall] = []
         self._heat = 0
         self._waiting: dict[str, Future[None]] = {}
         stats = {**self._tier.stats, "seconds": perf_counter() - start}
@@ -73,9 +73,10 @@ class Native(Executable):
 
     def _compute(self, sources: Any, sinks: Any, shape: tuple[int, ...]) -> None:
         count = points_of(shape)
-        self._tier.batch(Descriptors(sources, shape), Descriptors(sinks, shape), count)
-        self._heat += count * self._tier.work
-        if self._heat > HOT_WORK and not self._tier.optimised:
+        tier = self._tier  # it must live until its code has run: another may take its place
+        tier.batch(Descriptors(sources, shape), Descriptors(sinks, shape), count)
+        self._heat += count * tier.work
+        if self._heat > HOT_WORK and not tier.optimised:
             self._begin("batch", self._improve_batches)
 
     # --- tiers ---
@@ -104,10 +105,10 @@ class Native(Executable):
             self.stats.update(self._tier.stats)
 
     def _improve_points(self) -> None:
-        if self._points is None:
-            self._points = Points(self._spelled, self._options, double=self._type.itemsize == 8)
-        if self._call is not None:
-            self._call.aim(1, self._points.kernel, 0, self._points.memory)
+        if self._point is None:
+            self._point = self._vectors.point()
+        for call in self._calls:
+            call.aim(1, self._point.kernel, 0, self._point.memory, self._point)
 
     # --- packed arrays ---
 
@@ -116,26 +117,34 @@ class Native(Executable):
         shortcut = _Packed(self._compute, self._type, ins, outs)
         if self.dtype != "float64" or numpy_table() is None:
             return shortcut
-        tier = self._tier
-
-        def hot(*args: Any) -> list[Any] | None:
-            call = self._call
-            if call is not None and call.is_worn():
-                self._begin("point", self._improve_points)
-            return shortcut(*args)
-
         entry = point_entry()
-        owned = (entry, tier, self)
-        self._call = PointCall(entry.address("call"), ins, outs, hot, owned, patience=HOT_CALLS)
-        self._call.aim(0, *tier.single())
-        kept = Points.kept(self._spelled, self._options, double=True)
-        if kept is not None:
-            self._points = kept
+        fallback = _Fallback(self, shortcut)
+        call = PointCall(entry.address("call"), ins, outs, fallback, entry, patience=HOT_CALLS)
+        call.aim(0, *self._tier.single())
+        self._calls.append(call)
+        self._point = self._point or self._vectors.kept_point()
+        if self._point is not None:
             self._improve_points()
-        return self._call.function
+        return call.function
+
+    def warm(self) -> None:
+        """Have better code for one point made, on the compiler's thread."""
+        self._begin("point", self._improve_points)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (self.program, self.dtype, self._options)
+
+
+class _Fallback:
+    """What the C function hands over: what it does not expect, and the call after so many."""
+
+    def __init__(self, owner: Native, shortcut: _Packed) -> None:
+        self._owner, self._shortcut = owner, shortcut
+
+    def __call__(self, *args: Any) -> list[Any] | None:
+        if any(call.is_worn() for call in self._owner._calls):
+            self._owner.warm()
+        return self._shortcut(*args)
 
 
 class _Packed:

@@ -28,11 +28,11 @@ def ordered(program: Program) -> list[int]:
     that is ready is computed at once. Linear in the number of operands.
     """
     first = program.first
-    args = [tuple(a - first for a in op.args if a >= first) for op in program.operations]
+    args = [tuple({a - first: None for a in op.args if a >= first}) for op in program.operations]
     depths = _depths(args)
     roots = sorted({o - first for o in program.outputs if o >= first})
     roots.sort(key=depths.__getitem__, reverse=True)
-    return _Schedule(args, depths, _readers(args)).run(roots)
+    return _Schedule(args, depths).run(roots)
 
 
 def reordered(program: Program) -> Program:
@@ -56,21 +56,20 @@ def _depths(args: Args) -> list[int]:
     return depths
 
 
-def _readers(args: Args) -> list[list[int]]:
-    readers: list[list[int]] = [[] for _ in args]
-    for k, operands in enumerate(args):
-        for a in dict.fromkeys(operands):
-            readers[a].append(k)
-    return readers
-
-
 class _Schedule:
     """Operations in the order in which they are wanted."""
 
-    def __init__(self, args: Args, depths: Sequence[int], readers: list[list[int]]) -> None:
-        self._args, self._depths, self._readers = args, depths, readers
-        self._unread = [len(r) for r in readers]  # readers still to come
-        self._missing = [len(set(a)) for a in args]  # operands still to come
+    def __init__(self, args: Args, depths: Sequence[int]) -> None:
+        self._args, self._depths = args, depths
+        self._readers: list[list[int]] = [[] for _ in args]
+        for k, operands in enumerate(args):
+            for a in operands:
+                self._readers[a].append(k)
+        # Of the readers still to come: how many, and the sum of their numbers. Where it is one,
+        # the sum is its number.
+        self._unread = [len(r) for r in self._readers]
+        self._sums = [sum(r) for r in self._readers]
+        self._missing = [len(a) for a in args]  # operands still to come
         self._done = [False] * len(args)
         self._order: list[int] = []
 
@@ -80,8 +79,10 @@ class _Schedule:
         while stack:
             k = stack[-1]
             waiting = [] if done[k] else [a for a in args[k] if not done[a]]
+            if len(waiting) > 1:
+                waiting.sort(key=depths.__getitem__)
             if waiting:
-                stack += sorted(waiting, key=depths.__getitem__)
+                stack += waiting
                 continue
             stack.pop()
             if not done[k]:
@@ -89,7 +90,8 @@ class _Schedule:
         return self._order
 
     def _compute(self, first: int) -> None:
-        """Compute an operation, then what has become ready and uses up an operand."""
+        """Compute an operation, then what has become ready and is the last to read an operand."""
+        args, unread, sums, missing = self._args, self._unread, self._sums, self._missing
         ready = [first]
         while ready:
             k = ready.pop()
@@ -97,15 +99,12 @@ class _Schedule:
                 continue
             self._done[k] = True
             self._order.append(k)
-            for a in set(self._args[k]):
-                self._unread[a] -= 1
+            for a in args[k]:
+                unread[a] -= 1
+                sums[a] -= k
+                if unread[a] == 1 and not missing[sums[a]]:
+                    ready.append(sums[a])
             for reader in self._readers[k]:
-                self._missing[reader] -= 1
-            for a in (k, *self._args[k]):
-                ready += [r for r in self._readers[a] if self._is_welcome(r)]
-
-    def _is_welcome(self, k: int) -> bool:
-        """Return whether an operation can be computed now and leaves no more values waiting."""
-        if self._done[k] or self._missing[k]:
-            return False
-        return any(self._unread[a] == 1 for a in self._args[k])
+                missing[reader] -= 1
+                if not missing[reader] and any([unread[a] == 1 for a in args[reader]]):
+                    ready.append(reader)

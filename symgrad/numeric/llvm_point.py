@@ -240,7 +240,7 @@ class _Method(ctypes.Structure):
 class _Anchor(bytes):
     """The address of a configuration, and all that must live as long."""
 
-    owned: tuple[Any, ...]
+    owned: list[Any]
 
 
 @lru_cache(maxsize=1)
@@ -294,6 +294,7 @@ class PointCall:
         patience: int,
     ) -> None:
         table = numpy_table()
+        self._owned: list[Any] = [owned, fallback]
         sizes = [np.array([-1 if s is None else s for s in part], np.int64) for part in (ins, outs)]
         self._x, self._y = (np.zeros(int(np.abs(s).sum()) + 1) for s in sizes)
         self.configuration = np.zeros(len(WORDS), np.int64)
@@ -315,21 +316,27 @@ class PointCall:
         }
         for word, value in given.items():
             self.configuration[WORDS.index(word)] = value
-        self.function = self._function(entry, (sizes, fallback, owned, self))
+        self._owned += [sizes, self._x, self._y, self.configuration]
+        self.function = self._function(entry)
 
-    def aim(self, mode: int, function: int, first: int, second: int) -> None:
-        """Choose the code: 0, a driver with context and scratch; 1, a kernel with its memory."""
+    def aim(self, mode: int, function: int, first: int, second: int, owned: Any) -> None:
+        """Choose the code: 0, a driver with context and scratch; 1, a kernel with its memory.
+
+        `owned` is what the addresses belong to; the built-in function keeps it alive.
+        """
         start = WORDS.index("mode")
+        self._owned.append(owned)
         self.configuration[start : start + 4] = mode, function, first, second
 
     def is_worn(self) -> bool:
         """Return whether it has been called more often than its patience."""
         return bool(self.configuration[WORDS.index("left")] <= 0)
 
-    def _function(self, entry: int, owned: tuple[Any, ...]) -> Callable[..., Any]:
+    def _function(self, entry: int) -> Callable[..., Any]:
         anchor = _Anchor(struct.pack("<Q", self.configuration.ctypes.data))
         method = _Method(b"point", entry, FASTCALL, None)
-        anchor.owned = (*owned, method)
+        self._owned.append(method)
+        anchor.owned = self._owned
         maker = ctypes.PYFUNCTYPE(
             ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p
         )(("PyCFunction_NewEx", ctypes.pythonapi))

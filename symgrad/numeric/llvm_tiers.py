@@ -71,14 +71,13 @@ class Tier:
         self._layout = layout
         kernel, run = self._loaded.address("kernel"), self._driver.address("run")
         self.batch = Batch(run, kernel, layout, options.threads, self.work)
-        self._held: tuple[Any, ...] = ()
 
-    def single(self) -> tuple[int, int, int]:
-        """Return the driver for one point, its context and its memory."""
+    def single(self) -> tuple[int, int, int, Any]:
+        """Return the driver for one point, its context and memory, and what these belong to."""
         context = self.batch.context()
         scratch = Scratch(self._layout.bytes).take()
-        self._held = context, scratch
-        return self._driver.address("single"), address(context), scratch[1]
+        owned = self, context, scratch
+        return self._driver.address("single"), address(context), scratch[1], owned
 
 
 class Vectors:
@@ -114,13 +113,19 @@ class Vectors:
         chained = waves > WAVES * len(operations) and len(operations) <= WIDEST
         return self._wide * (TOGETHER if chained else 1)
 
-    def _name(self, tier: str) -> str:
+    def _name(self, tier: str) -> str | None:
+        """Return the key of a tier's code; None where nothing is kept."""
+        if not self._options.cache:
+            return None
         return key(tier, str(self._best_lanes()), *self._code.texts)
 
-    def _tier(
-        self, codes: list[bytes], code: llvm_ir.Code, lanes: int, tier: str, cached: bool
-    ) -> Tier:
-        counts = len(self._program.inputs), len(self._program.outputs)
+    def _stored(self, tier: str) -> list[bytes] | None:
+        """Return a tier's code from disk; tiers are cut into the same pieces."""
+        name = self._name(tier)
+        return None if name is None else stored(name, len(self._code.texts))
+
+    def _tier(self, codes: list[bytes], lanes: int, tier: str, *, cached: bool) -> Tier:
+        counts, code = (len(self._program.inputs), len(self._program.outputs)), self._code
         layout = Layout(*counts, code.waiting, self._block(lanes), 8 if self._double else 4)
         stats = {
             "operations": len(self._program.operations),
@@ -134,63 +139,46 @@ class Vectors:
 
     def kept(self) -> Tier | None:
         """Return the best kernel that is on disk, or None."""
-        if not self._options.cache:
-            return None
-        pieces = len(self._code.texts)
-        lanes = self._best_lanes()
-        codes = stored(self._name("optimised"), pieces)
-        if codes is not None:
-            return self._tier(codes, self._written(lanes), lanes, "optimised", True)
-        codes = stored(self._name("quick"), pieces)
-        if codes is not None:
-            return self._tier(codes, self._code, self._wide, "quick", True)
+        for tier, lanes in (("optimised", self._best_lanes()), ("quick", self._wide)):
+            codes = self._stored(tier)
+            if codes is not None:
+                return self._tier(codes, lanes, tier, cached=True)
         return None
 
     def quick(self) -> Tier:
         """Compile without optimising."""
-        name = self._name("quick") if self._options.cache else None
-        codes = compiled(self._code.texts, optimised=0, name=name, budget=self._options.budget)
-        return self._tier(codes, self._code, self._wide, "quick", False)
+        codes = self._compiled(self._code, "quick", optimised=0)
+        return self._tier(codes, self._wide, "quick", cached=False)
 
     def best(self) -> Tier:
         """Compile with optimising."""
         lanes = self._best_lanes()
-        code = self._written(lanes)
-        name = self._name("optimised") if self._options.cache else None
-        codes = compiled(code.texts, optimised=1, name=name, budget=self._options.budget)
-        return self._tier(codes, code, lanes, "optimised", False)
+        codes = self._compiled(self._written(lanes), "optimised", optimised=1)
+        return self._tier(codes, lanes, "optimised", cached=False)
+
+    def _compiled(self, code: llvm_ir.Code, tier: str, *, optimised: int) -> list[bytes]:
+        budget = self._options.budget
+        return compiled(code.texts, optimised=optimised, name=self._name(tier), budget=budget)
+
+    # --- one point ---
+
+    def kept_point(self) -> Point | None:
+        """Return the kernel for one point that is on disk, or None."""
+        codes = self._stored("point")
+        return None if codes is None else Point(codes, self._code.waiting)
+
+    def point(self) -> Point:
+        """Compile the kernel for one point, on plain numbers."""
+        aim = target(double=self._double, lanes=1)
+        code = llvm_ir.write(self._program, aim, block=1, longest=LONGEST, packed=True)
+        return Point(self._compiled(code, "point", optimised=1), code.waiting)
 
 
-class Points:
-    """The kernel of a program for one point, on plain numbers."""
+class Point:
+    """A kernel for one point, with memory for values that wait."""
 
-    def __init__(
-        self,
-        program: Program,
-        options: Options,
-        *,
-        double: bool,
-        found: tuple[llvm_ir.Code, list[bytes]] | None = None,
-    ) -> None:
-        code, codes = found or (_point_code(program, double=double), None)
-        if codes is None:
-            name = key("point", *code.texts) if options.cache else None
-            codes = compiled(code.texts, optimised=1, name=name, budget=options.budget)
+    def __init__(self, codes: list[bytes], waiting: int) -> None:
         self._loaded = Loaded(codes)
-        self._memory = np.zeros(code.waiting + 1)
+        self._memory = np.zeros(waiting + 1)
         self.kernel = self._loaded.address("kernel")
         self.memory = address(self._memory)
-
-    @classmethod
-    def kept(cls, program: Program, options: Options, *, double: bool) -> Points | None:
-        """Return the kernel that is on disk, or None."""
-        if not options.cache:
-            return None
-        code = _point_code(program, double=double)
-        codes = stored(key("point", *code.texts), len(code.texts))
-        return None if codes is None else cls(program, options, double=double, found=(code, codes))
-
-
-def _point_code(program: Program, *, double: bool) -> llvm_ir.Code:
-    aim = target(double=double, lanes=1)
-    return llvm_ir.write(program, aim, block=1, longest=LONGEST, packed=True)

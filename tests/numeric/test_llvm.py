@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import pickle
 import sys
 import threading
@@ -257,6 +258,25 @@ def test_the_shortcut_leaves_what_it_does_not_expect_to_others(given: tuple[Any,
 
     assert shortcut(*given) is None
     assert shortcut(3.0, np.array([2.0, 1.0])) == [7.0]
+
+
+def test_shortcuts_of_one_program_do_not_share_memory() -> None:
+    found = compiled(["x*y", "x + y"])
+    point = np.array([2.0, 5.0])
+    shortcuts = [found.packed([2], [2]) for _ in range(20)]
+    for _ in range(2):
+        for shortcut in shortcuts:
+            assert shortcut is not None
+            assert shortcut(point)[0].tolist() == [10.0, 7.0]
+        found.optimise()
+
+
+def test_a_shortcut_outlives_its_program() -> None:
+    shortcut = compiled("x*y").packed([2], [1])
+    assert shortcut is not None
+    gc.collect()
+
+    assert shortcut(np.array([2.0, 5.0]))[0].tolist() == [10.0]
 
 
 def test_the_shortcut_broadcasts_batches_and_strided_points() -> None:
