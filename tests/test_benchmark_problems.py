@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import runpy
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy
+from scipy.linalg import expm
 from scipy.optimize import rosen, rosen_der
 
 import symgrad as sg
@@ -91,3 +93,41 @@ def test_literal_trees_are_the_problems(tree: Any, expr: Any, rng: np.random.Gen
     at = point(expr, rng)
 
     assert pytest.approx(float(expr.subs(at))) == sg.evaluate(tree, at)
+
+
+@pytest.fixture
+def native(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1]))
+    return importlib.import_module("tests.benchmarks.native_problems").NATIVE
+
+
+@pytest.mark.parametrize(
+    "name", ["mlp16", "rosen500", "deep100", "reprojection", "speelpenning", "fourier"]
+)
+def test_formulas_by_hand_are_the_expressions(
+    name: str, native: dict[str, Any], rng: np.random.Generator
+) -> None:
+    posed = native[name]()
+    at = rng.uniform(posed.low, posed.high, size=len(posed.inputs))
+    values = dict(zip(posed.inputs, at, strict=True))
+
+    expected = np.ravel(posed.by_hand(np)(at))
+
+    assert pytest.approx(expected, rel=1e-9) == [sg.evaluate(f, values) for f in posed.outputs]
+    assert len(native) == 6
+
+
+def test_a_camera_sees_what_rotation_matrices_say(
+    native: dict[str, Any], rng: np.random.Generator
+) -> None:
+    posed = native["reprojection"]()
+    at = rng.uniform(0.5, 1.5, size=15)
+    r, t, p, f, c, (k1, k2) = at[:3], at[3:6], at[6:9], at[9:11], at[11:13], at[13:]
+    cross = np.array([[0, -r[2], r[1]], [r[2], 0, -r[0]], [-r[1], r[0], 0]])
+    x, y, z = expm(cross) @ p + t
+    square = (x * x + y * y) / z**2
+    expected = f * np.array([x, y]) / z * (1 + k1 * square + k2 * square**2) + c
+
+    found = [sg.evaluate(e, dict(zip(posed.inputs, at, strict=True))) for e in posed.outputs]
+
+    assert pytest.approx(expected, rel=1e-12) == found

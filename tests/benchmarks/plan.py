@@ -6,13 +6,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tests.benchmarks.contenders import Contender
+from tests.benchmarks.matrices import HESSIANS, TITLES
+from tests.benchmarks.native import NATIVES
+from tests.benchmarks.native_problems import NATIVE
+from tests.benchmarks.sparse import SPARSE, SPARSE_SIZES
 from tests.benchmarks.worker import Found
 
 Job = tuple[str, ...]
 Group = list[tuple[Job, int]]
 
 LIMIT_SECONDS = {"derive": 100, "load": 100, "grow": 900, "hold": 900}  # of processor time
+LIMIT_SECONDS |= {"native": 300, "hessian": 300, "sparse": 300}
 LIMIT_BYTES = 4 * 2**30
+LIMIT_BYTES_NATIVE = 32 * 2**30  # of addresses, which compilers take and do not use
 
 GRAPH, CLOSED, LET = "symgrad, graph", "symgrad, closed form", "symgrad, let-form"
 TOO_LARGE = {("deep100", CLOSED)}  # 6e60 nodes as a tree: the size guard refuses it
@@ -27,6 +33,7 @@ class Plan:
 
     turns: int
     slow_turns: int
+    native_turns: int
     load_turns: int
     grow_turns: int
     sizes: tuple[int, ...]
@@ -41,7 +48,13 @@ class Plan:
             [(("grow", f, str(size)), self.grow_turns) for size in self.sizes for f in FAMILIES],
             [(("hold", f, str(self.held), "table"), 1) for f in FAMILIES],
             [(("hold", f, str(self.seen), "nx"), 1) for f in FAMILIES],
+            *([(job, self.native_due(job)) for job in natives(p)] for p in NATIVE),
+            [(("hessian", p, name), self.native_turns) for p in TITLES for name in HESSIANS],
+            [(job, self.native_turns) for job in sparse_jobs()],
         ]
+
+    def native_due(self, job: Job) -> int:
+        return 1 if NATIVES[job[2]].slow else self.native_turns
 
     def due(self, contender: Contender) -> int:
         return self.slow_turns if contender.slow else self.turns
@@ -57,15 +70,47 @@ NAMES = (GRAPH, CLOSED, LET, "SymPy", "SymEngine", "CasADi")
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000)
 FULL = Plan(
-    turns=11, slow_turns=3, load_turns=15, grow_turns=2, sizes=SIZES, held=100_000, seen=30_000
+    turns=11,
+    slow_turns=3,
+    native_turns=3,
+    load_turns=15,
+    grow_turns=2,
+    sizes=SIZES,
+    held=100_000,
+    seen=30_000,
 )
 QUICK = Plan(
-    turns=3, slow_turns=1, load_turns=15, grow_turns=1, sizes=SIZES[:5], held=30_000, seen=10_000
+    turns=3,
+    slow_turns=1,
+    native_turns=1,
+    load_turns=15,
+    grow_turns=1,
+    sizes=SIZES[:5],
+    held=30_000,
+    seen=10_000,
 )
 
 
 def derivations(problem: str) -> Iterable[Job]:
     return [("derive", problem, name) for name in NAMES if (problem, name) not in TOO_LARGE]
+
+
+def natives(problem: str) -> Iterable[Job]:
+    return [("native", problem, n.name) for n in NATIVES.values() if problem not in n.left_out]
+
+
+def filling() -> Iterable[Job]:
+    """Return the jobs that are run once before, to leave their compiled code on disk."""
+    return [job for p in NATIVE for job in natives(p) if NATIVES[job[2]].cached]
+
+
+def sparse_jobs() -> Iterable[Job]:
+    return [
+        ("sparse", str(size), name)
+        for size in SPARSE_SIZES
+        for name, contender in SPARSE.items()
+        if size <= contender.largest
+    ]
 
 
 # --- goals ---

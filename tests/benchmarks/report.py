@@ -6,35 +6,49 @@ import importlib.metadata
 import math
 import os
 import platform
+import shutil
+import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import linear_regression, median
 
 from tests.benchmarks import plan as goals
+from tests.benchmarks.native_problems import SEED
+from tests.benchmarks.native_report import native_goals, native_parts
 from tests.benchmarks.plan import Faster, Job, Plan
-from tests.benchmarks.worker import Found
+from tests.benchmarks.tables import Goal, Results, duration, table, times_text
 
-Results = dict[Job, list[Found | None]]
-Goal = tuple[str, str, str, bool]  # what, goal, found, whether it is reached
-
-PACKAGES = ("symgrad", "sympy", "networkx", "numpy", "scipy", "symengine", "casadi")
+PACKAGES = (
+    *("symgrad", "sympy", "networkx", "numpy", "scipy", "llvmlite"),
+    *("symengine", "casadi", "heyoka", "jax", "torch"),
+)
 STAGES = ("build + gradient", "let-form", "run")
 COMMAND = "python -m tests.benchmarks"
 
 
 def render(plan: Plan, results: Results) -> str:
     """Return the whole page."""
-    verdicts = [*speed_goals(results), *size_goals(plan, results), load_goal(results)]
+    engine = any(job[0] == "derive" for job in results)
+    verdicts = native_goals(results)
+    if engine:
+        verdicts += [*speed_goals(results), *size_goals(plan, results), load_goal(results)]
     parts = [
         heading(plan),
         "## Goals\n\n" + sentence(verdicts) + "\n\n" + goal_table(verdicts),
+        *native_parts(results),
+        *(engine_parts(plan, results) if engine else ()),
+        "## Machine and versions\n\n" + machine(),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def engine_parts(plan: Plan, results: Results) -> list[str]:
+    return [
         "## Deriving a gradient\n\n" + DERIVING + derive_tables(results),
         "## Growth\n\n" + GROWTH + growth_tables(plan, results),
         "## Memory\n\n" + MEMORY + memory_table(plan, results),
         "## Loading\n\n" + load_table(results),
-        "## Machine and versions\n\n" + machine(),
     ]
-    return "\n\n".join(parts) + "\n"
 
 
 def heading(plan: Plan) -> str:
@@ -50,10 +64,11 @@ pip install -e '.[bench]'
 ```
 
 No figure in it is typed by hand. Every measurement is a fresh process, and the contenders take
-turns. Times are processor time (everything here runs in one thread), which other work on the
-machine disturbs least; it is disturbed all the same, and a busy virtual machine counts it in steps
-of some milliseconds, so compare ratios within this page rather than times between two of them. The
-inputs hold no random numbers; `PYTHONHASHSEED` is the number of the turn, counted from 0."""
+turns; tables show medians. Native speed is wall time; all else is processor time (it runs in one
+thread), which other work on the machine disturbs least. It is disturbed all the same, and a busy
+virtual machine counts it in steps of some milliseconds, so compare ratios within this page rather
+than times between two of them. Numbers at native speed are drawn by NumPy's default generator from
+seed {SEED}; `PYTHONHASHSEED` is the number of the turn, counted from 0."""
 
 
 LIMITS = f"{goals.LIMIT_SECONDS['derive']} s or {goals.LIMIT_BYTES >> 30} GiB"
@@ -227,28 +242,6 @@ def load_table(results: Results) -> str:
     return table(("what", "median", "least – most", "turns"), rows)
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table; the first column is text, the others stand to the right."""
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def duration(value: float) -> str:
-    """Return seconds with three digits, in the unit that fits."""
-    if math.isinf(value):
-        return "stopped"
-    scale, unit = (1, "s") if value >= 1 else (1e3, "ms")
-    digits = max(0, 2 - math.floor(math.log10(value * scale)))
-    return f"{value * scale:.{digits}f} {unit}"
-
-
-def times_text(ratio: float) -> str:
-    """Return a ratio with three digits."""
-    if math.isinf(ratio):
-        return "∞"
-    return f"{ratio:.0f}" if ratio >= 100 else f"{ratio:.3g}"
-
-
 # --- machine ---
 
 
@@ -259,9 +252,18 @@ def machine() -> str:
         ("memory", f"{memory:.0f} GiB"),
         ("system", f"{platform.system()} {platform.machine()}"),
         ("Python", f"{platform.python_implementation()} {platform.python_version()}"),
+        ("C compiler", compiler()),
         *((name, importlib.metadata.version(name)) for name in PACKAGES),
     ]
     return table(("", ""), rows)
+
+
+def compiler() -> str:
+    """Return what CasADi's C is compiled with."""
+    if shutil.which("gcc") is None:
+        return "none"
+    said = subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=True)
+    return said.stdout.splitlines()[0]
 
 
 def processor() -> str:

@@ -4,8 +4,10 @@
     python -m tests.benchmarks.worker grow deep 10000
     python -m tests.benchmarks.worker hold deep 10000 nx
     python -m tests.benchmarks.worker load sympy networkx numpy
+    python -m tests.benchmarks.worker native mlp16 heyoka
 
-Times are seconds of processor time, which a busy machine disturbs least; sizes are in bytes.
+Times are seconds of processor time, which a busy machine disturbs least, but for what runs at
+native speed (see `clock`); sizes are in bytes.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import json
 import sys
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from time import process_time
 from typing import Any
 
@@ -92,7 +95,15 @@ def timed(work: Callable[..., Any], *args: Any, **options: Any) -> tuple[float, 
     return process_time() - start, result
 
 
+def fast(kind: str, *names: str) -> Found:
+    """Time what runs at native speed."""
+    from tests.benchmarks import clock
+
+    return clock.RUNS[kind](*names)
+
+
 KINDS: dict[str, Callable[..., Found]] = {
+    **{kind: partial(fast, kind) for kind in ("native", "hessian", "sparse")},
     "derive": derive,
     "grow": grow,
     "hold": hold,

@@ -1,0 +1,98 @@
+"""Measuring what runs fast: wall time, since contenders compile in other processes and threads."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from tests.benchmarks.matrices import HESSIANS
+from tests.benchmarks.native import NATIVES, Ready, points_of
+from tests.benchmarks.native_problems import NATIVE
+from tests.benchmarks.sparse import SPARSE, point_of
+
+Found = dict[str, float]
+PATIENCE = 30.0  # seconds that better code from a background thread is waited for
+WARM = 1.0  # seconds of calls before the clock starts
+SPENT = 1.0  # seconds of calls that are measured
+REPEATS = 7
+
+
+def native(problem: str, contender: str) -> Found:
+    """Time derivation with compilation, a batch a point, and a call at one point."""
+    chosen = NATIVES[contender]
+    importlib.import_module(chosen.package)
+    posed = NATIVE[problem]()
+    X = points_of(posed)
+    found, ready = once(lambda: chosen.make(posed, X))
+    times = {"ready": found}
+    if ready.batch is not None:
+        times["batch"] = often(ready.batch, ready.settled) / posed.points
+    if ready.single is not None:
+        times["single"] = often(ready.single, lambda: True)
+    return times | {"answer": answer_of(ready)}
+
+
+def answer_of(ready: Ready) -> float:
+    """Return a number that tells whether contenders agree."""
+    found = np.ravel(np.asarray(ready.answer(), dtype=float))
+    return float(np.sum(np.abs(found)))
+
+
+def hessian(problem: str, contender: str) -> Found:
+    """Time a dense Hessian of a matrix formula."""
+    package, make = HESSIANS[contender]
+    importlib.import_module(package)
+    ready, call = once(lambda: make(problem))
+    first, value = once(call)  # JAX compiles now
+    answer = float(np.sum(np.abs(np.asarray(value))))
+    return {"ready": ready + first, "single": often(call, lambda: True), "answer": answer}
+
+
+def sparse(size: str, contender: str) -> Found:
+    """Time a sparse Hessian of Rosenbrock's valley."""
+    chosen = SPARSE[contender]
+    importlib.import_module(chosen.package)
+    posed, at = chosen.pose(int(size)), point_of(int(size))
+    ready, call = once(lambda: chosen.ready(posed, at))
+    value = call()
+    answer = float(np.sum(np.abs(np.asarray(getattr(value, "data", value)))))
+    return {"ready": ready, "single": often(call, lambda: True), "answer": answer}
+
+
+def once(work: Callable[[], Any]) -> tuple[float, Any]:
+    gc.collect()
+    start = perf_counter()
+    result = work()
+    return perf_counter() - start, result
+
+
+def often(call: Callable[[], Any], settled: Callable[[], bool]) -> float:
+    """Return the median time of a call, of some series; the first calls do not count."""
+    start = perf_counter()
+    calls = 0
+    while calls == 0 or perf_counter() - start < (WARM if settled() else PATIENCE):
+        call()
+        calls += 1
+    each = (perf_counter() - start) / calls
+    count = max(1, round(SPENT / REPEATS / each))
+    return median(series(call, count) for _ in range(REPEATS))
+
+
+def series(call: Callable[[], Any], count: int) -> float:
+    start = perf_counter()
+    for _ in range(count):
+        call()
+    return (perf_counter() - start) / count
+
+
+RUNS: dict[str, Callable[[str, str], Found]] = {
+    "native": native,
+    "hessian": hessian,
+    "sparse": sparse,
+}
