@@ -5,17 +5,27 @@ A layout is how tight a node binds, and its pieces from left to right, as in `la
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sympy import Function, Symbol
+from sympy import Function, S, Symbol
 
 from symgrad.expr.functions import TABLE
+from symgrad.expr.heads import Indicator
 from symgrad.expr.operators import AMPERSAND, ATOM, BAR, COMPARISON, POWER, PRODUCT, SUM, UNARY
+from symgrad.expr.tensor_gate_text import (
+    Layout,
+    Piece,
+    axes_text,
+    called,
+    conv_options,
+    cut_text,
+    gate_layout,
+    listed,
+    tuple_text,
+    window_options,
+)
 from symgrad.expr.tensors import SLOTS, TensorOp, TensorScalar, TensorSymbol
-
-Piece = str | tuple[Any, int]
-Layout = tuple[int, list[Piece]]
 
 INFIX = {  # how tight, between what, and how tight each operand
     "add": (SUM, " + ", SUM, PRODUCT),
@@ -32,19 +42,6 @@ INFIX = {  # how tight, between what, and how tight each operand
     },
 }
 NAMES = {"eq": "equal", "ne": "not_equal"}
-
-
-def listed(operands: Iterable[Any]) -> list[Piece]:
-    """Return operands with commas between them."""
-    pieces: list[Piece] = []
-    for operand in operands:
-        pieces += [", ", (operand, 0)]
-    return pieces[1:]
-
-
-def called(name: str, operands: Sequence[Any], *options: str) -> Layout:
-    """Return a call with what stands behind the operands."""
-    return ATOM, [f"{name}(", *listed(operands), *[f", {o}" for o in options], ")"]
 
 
 def plainly(node: Any) -> Layout:
@@ -64,19 +61,6 @@ def before(sign: str) -> Callable[[Any], Layout]:
     return lambda node: (UNARY, [sign, (node.operands[0], UNARY)])
 
 
-def tuple_text(values: Sequence[Any]) -> str:
-    """Return a tuple as Python writes it."""
-    inner = ", ".join(tuple_text(v) if isinstance(v, tuple) else str(v) for v in values)
-    return f"({inner}{',' * (len(values) == 1)})"
-
-
-def axes_text(axes: Sequence[int], rank: int) -> list[str]:
-    """Return the option that names axes, unless it is all of them."""
-    if len(axes) == rank:
-        return []
-    return [f"axis={axes[0] if len(axes) == 1 else tuple_text(tuple(axes))}"]
-
-
 def _rank(node: Any) -> int:
     return len(getattr(node.operands[0], "shape", ()))
 
@@ -94,6 +78,8 @@ def _along(node: Any) -> Layout:
 def _map(node: Any) -> Layout:
     (body,) = node.params
     slots = SLOTS[: len(node.operands)]
+    if isinstance(body, Indicator) and body.args == slots:
+        return _indicator(node.operands)
     if isinstance(body, Function) and body.args == slots:
         return called(TABLE.name_of(type(body)), node.operands)
     free = [n for n in "xyzuvw" if Symbol(n) not in body.free_symbols]
@@ -101,6 +87,13 @@ def _map(node: Any) -> Layout:
     renamed = dict(zip(slots, names, strict=False))
     head = f"map(lambda {', '.join(str(renamed[s]) for s in slots)}: "
     return ATOM, [head, (body.xreplace(renamed), 0), ", ", *listed(node.operands), ")"]
+
+
+def _indicator(operands: Sequence[Any]) -> Layout:
+    x, y, tie = operands
+    sign = " >= " if tie is S.One else " > "
+    note: list[Piece] = [] if tie in (S.Zero, S.One) else [", tie=", (tie, 0)]
+    return ATOM, ["1(", (x, COMPARISON + 1), sign, (y, COMPARISON + 1), *note, ")"]
 
 
 def _transpose(node: Any) -> Layout:
@@ -124,10 +117,7 @@ def _index(node: Any) -> Layout:
 def _item(part: Sequence[Any], size: Any) -> str:
     if part[0] != "cut":
         return "None" if part[0] == "new" else str(part[1])
-    start, stop, step = part[1:]
-    low = "" if start == (0 if step > 0 else size - 1) else str(start)
-    high = "" if stop == (size if step > 0 else -1) else str(stop)
-    return f"{low}:{high}{f':{step}' if step != 1 else ''}"
+    return cut_text(part[1:], size)
 
 
 def _listing(node: Any) -> Layout:
@@ -169,32 +159,13 @@ def _einsum(node: Any) -> Layout:
 
 
 def _conv(node: Any) -> Layout:
-    *settings, groups = node.params
-    words = zip(("stride", "padding", "dilation"), settings, (1, (0, 0), 1), strict=True)
-    more = [f"groups={groups}"] if groups != 1 else []
-    return called("conv", node.operands, *_options(words), *more)
-
-
-def _options(words: Iterable[tuple[str, Any, Any]]) -> list[str]:
-    """Return the settings of a window that are not as they are by default."""
-    return [
-        f"{word}={tuple_text(value) if len(set(value)) > 1 else _one(value[0])}"
-        for word, value, default in words
-        if set(value) != {default}
-    ]
-
-
-def _one(value: Any) -> str:
-    pair = isinstance(value, tuple)
-    return str(value[0]) if pair and value[0] == value[1] else str(value)
+    return called("conv", node.operands, *conv_options(node.params))
 
 
 def _pool(node: Any) -> Layout:
-    window, strides, pads, dilation = node.params
-    words: list[tuple[str, Any, Any]] = [("stride", strides, None)] if strides != window else []
-    words += [("padding", pads, (0, 0)), ("dilation", dilation, 1)]
+    window, *moves = node.params
     size = str(window[0]) if len(set(window)) == 1 else tuple_text(window)
-    return called(node.name, node.operands, size, *_options(words))
+    return called(node.name, node.operands, size, *window_options(moves, window))
 
 
 def plainly_named(symbol: Any) -> Layout:
@@ -207,7 +178,7 @@ OPERATIONS: dict[str, Callable[[Any], Layout]] = {
     "neg": before("-"),
     "matrix": lambda node: plainly_named(node.operands[0]),
     "eye": lambda node: (ATOM, [f"eye({node.params[0]})"]),
-    "gate": lambda node: called(node.params[0], node.operands, *map(str, node.params[1:])),
+    "gate": gate_layout,
     "not": before("~"),
     **dict.fromkeys(["sum", "mean", "max", "min", "prod", "logsumexp", "norm"], _reduction),
     "softmax": _along,

@@ -288,6 +288,22 @@ def test_tensors_are_written_as_python_would(made: Any, expected: str) -> None:
     assert expected == str(made) == sg.text(made) == repr(made)
 
 
+def test_gradients_are_written_with_places_windows_and_indicators() -> None:
+    x, k = sg.tensor("x", 1, 1, 9), sg.tensor("k", 1, 1, 3)
+    E = sg.tensor("E", "V", 4)
+    gradients = [
+        (sg.sum(w[1:] ** 2), w, "zeros((3,)).at[1:].set(2*w[1:])"),
+        (sg.sum(sg.take(E, b, axis=0) ** 2), E, "zeros((V, 4)).at[b].add(2*take(E, b, axis=0))"),
+        (sg.sum(sg.conv(x, k, padding=1)), k,
+         "conv_weight(x, broadcast_to(1, (1, 1, 9)), (3,), padding=1)"),
+        (sg.sum(sg.max_pool(x, 3)), x,
+         "fold(winners(patches(x, 3, stride=3), axis=3), 3, (9,), stride=3)"),
+        (sg.sum(sg.map("relu", w)), w, "1(w > 0)"),
+    ]  # fmt: skip
+    for f, wrt, expected in gradients:
+        assert expected == str(sg.grad(f, wrt))
+
+
 # --- errors ---
 
 REFUSED = [
