@@ -12,6 +12,7 @@ from symgrad.dag.digraph import Graph, graph
 from symgrad.errors import SymgradError
 from symgrad.expr.heads import stop_gradient
 from symgrad.expr.limits import Limits
+from symgrad.expr.matrices import matrix
 from symgrad.expr.printer import text
 from symgrad.expr.reader import Parsed, parse
 from symgrad.expr.region import block, scan
@@ -74,7 +75,8 @@ from symgrad.rules.custom import gate
 from symgrad.show import formulas as _formulas
 from symgrad.show import tables as _tables
 
-_PROVIDERS = (_inner, _saved_program, _formulas, _tables)  # rooms that serve lower ones when they load
+# Rooms that serve lower ones when they load.
+_PROVIDERS = (_inner, _saved_program, _formulas, _tables)
 
 __version__ = "0.1.0"
 
@@ -116,6 +118,7 @@ __all__ = [
     "logsumexp",
     "map",
     "matmul",
+    "matrix",
     "max",
     "max_pool",
     "mean",

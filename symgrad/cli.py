@@ -1,4 +1,4 @@
-"""The command: `symgrad run | grad | diff | check | stats EXPR`.
+"""The command: `symgrad run | grad | diff | check | stats | compile EXPR`.
 
 Exit code 0 is success, 1 a gradient check that failed, 2 input that cannot be used. Wrong input
 ends in a message, never in a traceback.
@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
@@ -32,9 +33,12 @@ from symgrad.expr.printer import text
 from symgrad.expr.reader import Parsed, parse
 from symgrad.expr.symbols import label
 from symgrad.numeric import check as checking
+from symgrad.numeric.asked import DTYPES
+from symgrad.numeric.backends import BACKENDS
 from symgrad.numeric.differences import METHODS
 from symgrad.numeric.execution import Run, run
 from symgrad.numeric.report import CheckReport
+from symgrad.numeric.written import written
 from symgrad.show import arguments
 from symgrad.show.formulas import derivative_name, lines, partial_name
 from symgrad.show.sheet import Sheet, shown
@@ -141,6 +145,12 @@ OPTIONS: dict[str, Callable[..., Any]] = {
     ),
     "method": click.option("--method", type=click.Choice(list(METHODS)), default="central"),
     "step": click.option("--step", type=float, default=None, help="Step of the differences."),
+    "returns": click.option(
+        "--returns", default="value,grad", show_default=True, help="Which of the parts."
+    ),
+    "backend": click.option("--backend", type=click.Choice([*BACKENDS, "json"]), default="c"),
+    "dtype": click.option("--dtype", type=click.Choice(list(DTYPES)), default=DTYPES[0]),
+    "output": click.option("--output", "-o", default="", metavar="FILE", help="Where it goes."),
     "sweep": click.option("--sweep", is_flag=True, help="Errors for steps 1e-2 to 1e-10."),
 }
 
@@ -217,6 +227,33 @@ def stats_command(wrt: str, style: str, **options: Any) -> None:
         _print_json(fields | {"gates": dict(found.gates), "ratio": found.ratio})
     else:
         click.echo(str(found))
+
+
+@main.command("compile", context_settings=SETTINGS)
+@_options("wrt", "kinks", "returns", "backend", "dtype", "output")
+@_guarded
+def compile_command(
+    expr: str, wrt: str, kinks: str, returns: str, backend: str, dtype: str, output: str
+) -> None:
+    """Write the program of the formula and its gradient: C99 with a header, or what a backend runs.
+
+    For C, -o grad.c writes grad.c and grad.h; the function is symgrad_grad.
+    """
+    parts = tuple(part.strip() for part in returns.split(","))
+    files = written(_read(expr), arguments.names(wrt) or None, parts, backend, kinks, dtype, output)
+    for place, content in files.items():
+        _write(place, content)
+
+
+def _write(place: str, content: str) -> None:
+    if not place:
+        click.echo(content)
+        return
+    try:
+        Path(place).write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise UnsupportedError(f"`{place}` cannot be written: {error.strerror}") from error
+    click.echo(f"wrote {place}", err=True)
 
 
 # --- reading ---

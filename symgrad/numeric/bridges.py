@@ -16,7 +16,7 @@ from symgrad.calculus import wrt as structure
 from symgrad.dag.digraph import Graph, graph
 from symgrad.errors import UnknownNameError, UnsupportedError
 from symgrad.expr.symbols import label
-from symgrad.numeric.compiled import Compiled, compile_function
+from symgrad.numeric.compiled import compile_function
 from symgrad.numeric.layout import Pack
 
 DENSE = 64  # variables up to which `hess="auto"` gives the whole matrix
@@ -138,7 +138,7 @@ def _point_function(
     part: str,
     moving: Pack,
     others: dict[Any, float],
-    options: dict[str, str],
+    options: dict[str, Any],
     read: Callable[[Any], Any],
 ) -> Callable[..., Any]:
     compiled = compile_function(f, [moving, *others], wrt=moving, returns=part, **options)
@@ -162,11 +162,11 @@ def _only(found: Any) -> Any:
 class _Pair:
     """A formula and its pullback in the dtype of the values; compiled when first met."""
 
-    def __init__(self, f: Any, args: Sequence[Any] | None, options: dict[str, str]) -> None:
+    def __init__(self, f: Any, args: Sequence[Any] | None, options: dict[str, Any]) -> None:
         self._question, self._options = (f, args), options
-        self._made: dict[tuple[str, str], Compiled] = {}
+        self._made: dict[tuple[str, str], Any] = {}
 
-    def __call__(self, part: str, dtype: str) -> Compiled:
+    def __call__(self, part: str, dtype: str) -> Any:
         """Return `"value"` or `"vjp"` in a dtype."""
         found = self._made.get((part, dtype))
         if found is None:
@@ -202,7 +202,7 @@ def to_torch(f: Any, args: Sequence[Any] | None = None, *, kinks: str = "min_nor
     pair("value", "float64")  # what torch cannot spell is refused now
     import torch
 
-    class Formula(torch.autograd.Function):
+    class Formula(torch.autograd.Function):  # type: ignore[misc]
         """Value by one program, pullback by another."""
 
         generate_vmap_rule = True
@@ -265,9 +265,10 @@ def to_jax(f: Any, args: Sequence[Any] | None = None, *, kinks: str = "min_norm"
 
     listed = isinstance(f, (list, tuple))
 
-    @jax.custom_vjp
-    def formula(*values: Any) -> Any:
+    def value(*values: Any) -> Any:
         return pair("value", jnp.result_type(*values, jnp.float32).name)(*values)
+
+    formula = jax.custom_vjp(value)
 
     def forward(*values: Any) -> Any:
         return formula(*values), values

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from time import perf_counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,44 +10,17 @@ import numpy as np
 from symgrad.calculus import wrt as structure
 from symgrad.dag.digraph import Graph, graph
 from symgrad.errors import BackendError, ShapeError, UnsupportedError
-from symgrad.expr.kinks import check_policy
 from symgrad.expr.symbols import label
 from symgrad.numeric.analytic import require_analytic
+from symgrad.numeric.asked import Lowered, check_choices, lowered
 from symgrad.numeric.backend import Executable
 from symgrad.numeric.backends import BACKENDS, choose
 from symgrad.numeric.compiled_tensors import CompiledTensors, compile_tensors
 from symgrad.numeric.execution import COMPLEX_ADVICE
-from symgrad.numeric.layout import (
-    Asked,
-    Core,
-    Pack,
-    Part,
-    Results,
-    arguments,
-    counts,
-    filled,
-    flat,
-    gather,
-    matrix,
-    plain,
-    spread,
-    stacked,
-    views,
-)
+from symgrad.numeric.layout import counts, gather, spread, stacked, views
 from symgrad.numeric.numbers import as_value, broadcast
-from symgrad.numeric.parts import derive, named_parts
-from symgrad.numeric.program import Program, lower
-
-DTYPES = ("float64", "float32")
-
-
-@dataclass(frozen=True, slots=True)
-class Lowered:
-    """A formula, the program of what is asked of it, and the seconds that this took."""
-
-    formula: Graph
-    program: Program
-    seconds: float
+from symgrad.numeric.parts import named_parts
+from symgrad.numeric.progress import working
 
 
 class Compiled:
@@ -70,30 +41,24 @@ class Compiled:
         What runs, as text; slots are numbered, no user's name is in it.
     """
 
-    def __init__(
-        self,
-        lowered: Lowered,
-        cores: Sequence[Core],
-        results: Results,
-        backend: str,
-        options: dict[str, Any],
-    ) -> None:
-        row, self.backend = choose(backend, lowered.program, options["dtype"])
-        self.program = lowered.program
+    def __init__(self, question: Lowered, backend: str, options: dict[str, Any]) -> None:
+        row, self.backend = choose(backend, question.program, options["dtype"])
+        self.program = question.program
         self.dtype: str = options["dtype"]
-        self._formula = lowered.formula
-        self._cores = list(cores)
-        self._results = results
+        self._formula = question.formula
+        self._cores = list(question.cores)
+        self._results = question.results
         self._row = row.name
         self._options = options
         self._chosen = backend == "auto"
-        self._seconds = lowered.seconds
+        self._seconds = question.seconds
         self._complex: Executable | None = None
         self._prepare()
 
     def _prepare(self) -> None:
         """Build what cannot be pickled."""
-        self._executable = BACKENDS[self._row].build(self.program, **self._options)
+        with working(f"building {len(self.program.operations)} operations"):
+            self._executable = BACKENDS[self._row].build(self.program, **self._options)
         self._shortcut = self._executable.packed(counts(self._cores), counts(self._results.cores))
 
     @property
@@ -285,13 +250,17 @@ def _compiled(
     source, dtype = graph(f), options["dtype"]
     if source.nodes.shapes:
         return _tensors(f, source, args, wrt, returns, backend, kinks, dtype, batch)
-    return Compiled(*_asked(f, source, args, wrt, returns, kinks, dtype), backend, options)
+    check_choices(dtype, kinks)
+    listed = isinstance(f, (list, tuple)) or len(source.outputs) != 1
+    with working(f"deriving {len(source)} nodes"):
+        question = lowered(source, args, wrt, returns, kinks, listed=listed)
+    return Compiled(question, backend, options)
 
 
 def _tensors(f: Any, source: Graph, *asked: Any) -> CompiledTensors:
     """Return a formula of tensors, whose sizes are known when it is called."""
     args, wrt, returns, backend, kinks, dtype, batch = asked
-    _check_choices(dtype, kinks)
+    check_choices(dtype, kinks)
     return compile_tensors(
         source,
         args,
@@ -304,51 +273,3 @@ def _tensors(f: Any, source: Graph, *asked: Any) -> CompiledTensors:
         dtype=dtype,
         batch=batch,
     )
-
-
-def _asked(
-    f: Any,
-    source: Graph,
-    args: Sequence[Any] | None,
-    wrt: Any,
-    returns: Any,
-    kinks: str,
-    dtype: str,
-) -> tuple[Lowered, list[Core], Results]:
-    """Return the program that answers a question, and how its numbers are arranged."""
-    start = perf_counter()
-    names = named_parts(returns)
-    _check_choices(dtype, kinks)
-    taken = tuple(arguments(source, args))
-    wanted: Any = taken if wrt is None else (wrt,) if isinstance(wrt, Pack) else Asked(wrt)
-    leaves = flat(wanted)
-    derived = derive(source, names, structure.nodes_of(source, leaves), kinks)
-    program = lower(derived.graph, (*flat(taken), *derived.tangents, *derived.cotangents))
-    listed = isinstance(f, (list, tuple)) or len(source.outputs) != 1
-    forms = _forms(wanted, len(source.outputs), len(leaves), listed=listed)
-    results = Results([forms[n]() for n in names], alone=isinstance(returns, str))
-    cores = [*filled(taken).cores, *(filled(wanted).cores if derived.tangents else ())]
-    if derived.cotangents:
-        cores.append((len(derived.cotangents),) if listed else ())
-    return Lowered(source, program, perf_counter() - start), cores, results
-
-
-def _forms(wanted: Any, m: int, n: int, *, listed: bool) -> dict[str, Callable[[], Part]]:
-    """Return how each part of a function of n variables with m outputs is arranged."""
-    return {
-        "value": lambda: plain(m, listed=listed),
-        "jvp": lambda: plain(m, listed=listed),
-        "grad": lambda: filled(wanted),
-        "vjp": lambda: filled(wanted),
-        "hvp": lambda: filled(wanted),
-        "jacobian": lambda: matrix(m, n),
-        "hessian": lambda: matrix(n, n),
-    }
-
-
-def _check_choices(dtype: str, kinks: str) -> None:
-    if dtype not in DTYPES:
-        raise UnsupportedError(f"dtype={dtype!r:.80} is unknown; use one of {', '.join(DTYPES)}")
-    check_policy(kinks)
-    if kinks == "raise":
-        raise UnsupportedError("kinks='raise' needs every step; use `run`, or kinks='nan' here")

@@ -193,3 +193,42 @@ def named_parts(returns: str | Sequence[str]) -> list[str]:
     if not names or any(name not in PARTS for name in names):
         raise UnsupportedError(f"returns={returns!r} is unknown; use any of {', '.join(PARTS)}")
     return names
+
+
+# --- what stands where, in words without names ---
+
+
+def meanings(
+    names: Sequence[str], inputs: Sequence[Expr], wrt: Sequence[Expr | None], outputs: int
+) -> tuple[list[str], list[str]]:
+    """Return what each input and each output of a program of parts means.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Keys of `PARTS`, in order.
+    inputs : sequence of Expr
+        The arguments.
+    wrt : sequence of (Expr or None)
+        What is differentiated by; None for an inner value.
+    outputs : int
+        Number of the function's outputs.
+    """
+    places = {symbol: f"x[{k}]" for k, symbol in enumerate(inputs)}
+    by = [places.get(w, "an inner value") for w in wrt]
+    of = [f"output {k}" for k in range(outputs)] if outputs > 1 else ["the value"]
+    taken = [f"argument {k}" for k in range(len(inputs))]
+    if not TANGENTS.isdisjoint(names):
+        taken += [f"tangent of {w}" for w in by]
+    if not COTANGENTS.isdisjoint(names):
+        taken += [f"weight of {o}" for o in of]
+    given: dict[str, list[str]] = {
+        "value": of,
+        "grad": [f"partial by {w}" for w in by],
+        "jacobian": [f"partial of {o} by {w}" for o in of for w in by],
+        "hessian": [f"partial by {v} and {w}" for v in by for w in by],
+        "jvp": [f"derivative of {o} along the tangents" for o in of],
+        "vjp": [f"partial of the weighted outputs by {w}" for w in by],
+        "hvp": [f"derivative of the partial by {w} along the tangents" for w in by],
+    }
+    return taken, [text for name in names for text in given[name]]
