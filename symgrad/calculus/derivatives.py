@@ -13,7 +13,8 @@ from symgrad.calculus import growth
 from symgrad.calculus import wrt as structure
 from symgrad.calculus.question import present, scalar
 from symgrad.dag.digraph import Graph, graph
-from symgrad.errors import FormTooLargeError, UnsupportedError
+from symgrad.errors import FormTooLargeError, ShapeError, UnsupportedError
+from symgrad.expr.dims import described
 
 BETWEEN = 20_000  # nodes of an expanded derivative that is tidied before the next order
 
@@ -155,9 +156,17 @@ def diff(f: Any, *wrt: Any, simplify: str = "light", kinks: str = "min_norm") ->
     current = scalar(f, kinks)
     keys = [current.key(variable) for variable in _orders(current, wrt)]
     for key in keys:
+        shape = current.nodes.shapes.get(current.outputs[0], ())
+        if shape:
+            raise ShapeError(
+                f"the derivative so far is {described(shape)}; derive a scalar further, or use "
+                "`hessian` and `jacobian`"
+            )
         grown = growth.gradient(current, [current.find(key)], kinks)
         current = _tidied(Graph(grown.nodes, grown.outputs[1:], grown.names))
-    return forms.closed(current.nodes, current.outputs, simplify=simplify)[0]
+    targets = [key if isinstance(key, sympy.Basic) else None for key in keys[-1:]]
+    found = forms.closed(current.nodes, current.outputs, simplify=simplify, targets=targets)
+    return found[0]
 
 
 def _orders(source: Graph, wrt: Sequence[Any]) -> list[Any]:

@@ -15,6 +15,7 @@ from symgrad.calculus.notation import blocks
 from symgrad.calculus.question import scalar
 from symgrad.dag.digraph import Graph, graph
 from symgrad.errors import ShapeError
+from symgrad.expr.dims import described
 from symgrad.expr.kinks import check_policy
 from symgrad.expr.numbers import as_expr
 
@@ -249,6 +250,7 @@ def _seeds(
     seeds: dict[int, int] = {}
     for node, weight in zip(nodes, weights, strict=True):
         if node is not None:
+            _same_shape(growing.nodes.shapes.get(node, ()), growing.nodes.shapes.get(weight, ()))
             seeds[node] = growing.add(seeds[node], weight) if node in seeds else weight
     return seeds
 
@@ -259,6 +261,14 @@ def _entries(plan: Plan, simplify: str) -> dict[tuple[int, int], Any]:
     limit = forms.LIMIT + 4 * len(found)
     written = forms.closed(found.nodes, found.outputs, simplify=simplify, limit=limit)
     return dict(zip(plan.pattern.places(), written, strict=True))
+
+
+def _same_shape(wanted: tuple[Any, ...], given: tuple[Any, ...]) -> None:
+    if wanted != given:
+        raise ShapeError(
+            f"a direction has the shape of what it moves, {described(wanted)}, but one is "
+            f"{described(given)}"
+        )
 
 
 def _formula(value: Any) -> Any:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sympy import Basic, Tuple
+from sympy import Basic, MatrixSymbol, S, Tuple, ZeroMatrix
 
 from symgrad.dag.digraph import Graph
+from symgrad.expr import tensors
 
 Structure = Any
 
@@ -47,8 +48,17 @@ def fill(wrt: Structure, values: Iterator[Any]) -> Any:
 
 
 def rename(wrt: Structure, values: list[Any]) -> Any:
-    """Return `fill` of a list."""
-    return fill(wrt, iter(values))
+    """Return `fill` of a list; the 0 of a matrix has the shape of the matrix."""
+    pairs = zip(leaves(wrt), values, strict=True)
+    return fill(wrt, iter([_in_shape(leaf, value) for leaf, value in pairs]))
+
+
+def _in_shape(leaf: Any, value: Any) -> Any:
+    if value is S.Zero and isinstance(leaf, MatrixSymbol):
+        return value if leaf.shape == (1, 1) else ZeroMatrix(*leaf.shape)
+    if value is S.Zero and isinstance(leaf, tensors.AnyTensor):
+        return tensors.apply("broadcast_to", value, params=(leaf.shape,))
+    return value
 
 
 def nodes_of(graph: Graph, wrt: Structure) -> list[int | None]:

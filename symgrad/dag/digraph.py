@@ -21,6 +21,7 @@ from symgrad.dag.build import Builder
 from symgrad.dag.express import Canonical
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes, reachable
 from symgrad.dag.saved import load, save
+from symgrad.dag.size_leaves import with_sizes
 from symgrad.dag.template import TEMPLATES
 from symgrad.dag.validate import validate
 from symgrad.errors import UnknownNameError, UnsupportedError
@@ -346,6 +347,8 @@ def graph(f: Any) -> Graph:
         for name, node in named:
             if names.setdefault(name, node) != node:
                 raise UnsupportedError(f"the name `{name}` stands for two different things")
+    if nodes.shapes:
+        return Graph(*compact(*with_sizes(nodes, outputs, names)))
     return Graph(*compact(nodes, outputs, names))
 
 

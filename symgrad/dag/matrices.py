@@ -70,7 +70,7 @@ def combine_matadd(builder: Any, expr: Any) -> int:
         negated = nodes.gates[term] is NEG
         operand = nodes.args[term][0] if negated else term
         total = pen.apply(SUB if negated else ADD, total, operand)
-    return total
+    return int(total)
 
 
 def combine_hadamard(builder: Any, expr: Any) -> int:
@@ -85,7 +85,7 @@ def combine_hadamard(builder: Any, expr: Any) -> int:
             node = pen.apply(DIV, node, builder.value(factor.args[0]))
         else:
             node = pen.apply(MUL, node, builder.value(factor))
-    return node
+    return int(node)
 
 
 def combine_hadamard_power(builder: Any, expr: Any) -> int:
@@ -112,6 +112,8 @@ def combine_matpow(builder: Any, expr: Any) -> int:
     base, exponent = expr.args
     node, shape = shaped(builder, base)
     square("power", shape)
+    if shape == (1, 1):
+        return Pen(builder.grower).apply(POW, node, builder.value(exponent))
     if not isinstance(exponent, Integer) or abs(exponent) > LARGEST_POWER:
         raise UnsupportedError(
             f"`{sympy.sstr(expr)[:80]}`: matrix powers are whole numbers from "
@@ -215,7 +217,7 @@ def combine_applyfunc(builder: Any, expr: Any) -> int:
 def combine_symbol(builder: Any, expr: Any) -> int:
     """Build the leaf of a matrix."""
     known = builder.leaves.get(expr)
-    return known if known is not None else builder.nodes.variable(expr, squeezed(expr.shape))
+    return int(builder.nodes.variable(expr, squeezed(expr.shape)) if known is None else known)
 
 
 MATRIX_COMBINE: dict[type, Callable[[Any, Any], int]] = {
@@ -251,12 +253,11 @@ TEXTBOOK = {  # SymPy's classes that print themselves otherwise
 MATRIX_COMBINE |= {own: MATRIX_COMBINE[plain] for own, plain in TEXTBOOK.items()}
 
 
-def _factors(factors: Sequence[Any]) -> list[Any]:
+def _factors(factors: Sequence[Any], power: type) -> list[Any]:
     """Return what must be built of some factors: of a reciprocal, what it divides by."""
     found = []
     for factor in factors:
-        powered = isinstance(factor, (sympy.Pow, sympy.HadamardPower))
-        if powered and factor.args[1] is S.NegativeOne:
+        if isinstance(factor, power) and factor.args[1] is S.NegativeOne:
             found.append(factor.args[0])
         elif factor is not S.NegativeOne:
             found.append(factor)
@@ -264,9 +265,9 @@ def _factors(factors: Sequence[Any]) -> list[Any]:
 
 
 MATRIX_PARTS: dict[type, Callable[[Any], Sequence[Any]]] = {
-    sympy.MatMul: lambda e: _factors(e.args),
-    sympy.HadamardProduct: lambda e: [e.args[0], *_factors(e.args[1:])],
-    sympy.MatPow: lambda e: e.args[:1],
+    sympy.MatMul: lambda e: _factors(e.args, sympy.Pow),
+    sympy.HadamardProduct: lambda e: [e.args[0], *_factors(e.args[1:], sympy.HadamardPower)],
+    sympy.MatPow: lambda e: e.args,
     sympy.Inverse: lambda e: e.args[:1],
     sympy.Identity: lambda e: (),
     sympy.OneMatrix: lambda e: (),

@@ -45,7 +45,7 @@ class Pen:
         self, inputs: Sequence[Any], output: Any, operands: Sequence[int], sizes: Any = None
     ) -> int:
         """Return the node of an einsum."""
-        return einsums.einsum(self.grower, inputs, output, operands, sizes)
+        return int(einsums.einsum(self.grower, inputs, output, operands, sizes))
 
     def size(self, value: Any) -> int:
         """Return the node of a size: a number, or read from the shapes when the graph is run."""
@@ -57,7 +57,7 @@ class Pen:
         """Return a scalar repeated over a shape, or a tensor that has it already."""
         if self.shape(value) == shape:
             return value
-        return einsums.broadcast(self.grower, value, shape)
+        return int(einsums.broadcast(self.grower, value, shape))
 
     def reduce(self, gate: Any, x: int, axes: Sequence[int]) -> int:
         """Return a reduction over some axes; over none of them, the operand."""
@@ -67,7 +67,7 @@ class Pen:
         """Return a reduced value repeated along the axes of `like` that were reduced."""
         shape = self.shape(like)
         kept = [k for k in range(len(shape)) if k not in axes]
-        return einsums.broadcast(self.grower, value, shape, kept)
+        return int(einsums.broadcast(self.grower, value, shape, kept))
 
     def log_softmax(self, x: int, axes: Sequence[int]) -> int:
         """Return `x - logsumexp(x)`."""
@@ -85,7 +85,7 @@ class Pen:
     def mean(self, x: int, axes: Sequence[int]) -> int:
         """Return the sum over some axes, over how many entries there are."""
         shape = self.shape(x)
-        total = einsums.total(self.grower, x, len(shape), axes)
+        total: int = einsums.total(self.grower, x, len(shape), axes)
         for axis in axes:
             total = self.apply(DIV, total, self.size(shape[axis]))
         return total

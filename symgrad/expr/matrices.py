@@ -37,7 +37,7 @@ class DeclaredMatrix(MatrixSymbol):  # type: ignore[misc]
     def __new__(cls, name: Any, rows: Any, columns: Any, *facts: Any) -> DeclaredMatrix:
         """Make the symbol; facts are names from `FACTS`."""
         plain = MatrixSymbol(name, rows, columns)
-        return Basic.__new__(cls, *plain.args, *(Str(str(f)) for f in facts))  # type: ignore[return-value]
+        return Basic.__new__(cls, *plain.args, *(Str(str(f)) for f in facts))  # type: ignore[no-any-return]
 
     @property
     def facts(self) -> frozenset[str]:
@@ -123,7 +123,7 @@ class MatrixOp(Operation, MatrixExpr):  # type: ignore[misc]
     def __new__(cls, name: Any, params: Any, *operands: Any) -> MatrixOp:
         """Make the expression; shapes are checked."""
         shape_of_call(str(name), tuple(params), operands)
-        return Basic.__new__(cls, Str(str(name)), Tuple(*params), *operands)  # type: ignore[return-value]
+        return Basic.__new__(cls, Str(str(name)), Tuple(*params), *operands)  # type: ignore[no-any-return]
 
     @property
     def shape(self) -> Shape:
@@ -148,7 +148,7 @@ class ScalarOp(Operation, Expr):  # type: ignore[misc]
         found = shape_of_call(str(name), tuple(params), operands)
         if found != (1, 1):
             raise ShapeError(f"`{name}` of these operands is {described(found)}, not a scalar")
-        return Basic.__new__(cls, Str(str(name)), Tuple(*params), *operands)  # type: ignore[return-value]
+        return Basic.__new__(cls, Str(str(name)), Tuple(*params), *operands)  # type: ignore[no-any-return]
 
     @property
     def precedence(self) -> int:

@@ -190,27 +190,27 @@ def gather_shape(axis: int, shapes: Sequence[Shape]) -> Shape:
     return (*x[:axis], *chosen, *x[axis + 1 :])
 
 
-RESHAPE = linear(
+RESHAPE: Gate = linear(
     "reshape",
     lambda payload, shapes: payload,
     lambda site, bar: site.apply(RESHAPE, bar, payload=tuple(site.shapes[0])),
 )
-SLICE = linear(
+SLICE: Gate = linear(
     "slice",
     slice_shape,
     lambda site, bar: site.apply(UNSLICE, bar, payload=(site.payload, tuple(site.shapes[0]))),
 )
-UNSLICE = linear(
+UNSLICE: Gate = linear(
     "unslice",
     lambda payload, shapes: payload[1],
     lambda site, bar: site.apply(SLICE, bar, payload=site.payload[0]),
 )
-TRIL = linear(  # lower triangle, the diagonal halved if the payload says so
+TRIL: Gate = linear(  # lower triangle, the diagonal halved if the payload says so
     "tril",
     same_shape,
     lambda site, bar: site.apply(TRIL, bar, payload=site.payload),
 )
-GATHER = linear(
+GATHER: Gate = linear(
     "gather",
     gather_shape,
     lambda site, bar: site.apply(
@@ -218,7 +218,7 @@ GATHER = linear(
     ),
     (2, 2),
 )
-SCATTER = linear(
+SCATTER: Gate = linear(
     "scatter",
     lambda payload, shapes: payload[1],
     lambda site, bar: site.apply(GATHER, bar, site.operands[1], payload=site.payload[0]),

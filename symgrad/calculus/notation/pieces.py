@@ -311,7 +311,7 @@ def dot(first: Piece, second: Piece) -> Any:
 
 def entry(chain: Chain) -> Any:
     """Return `X[i, j]` for a matrix between two one-hot vectors, or None."""
-    places = [getattr(f, "arg", f) for f in (chain[0], chain[-1])]
+    places: list[Any] = [getattr(f, "arg", f) for f in (chain[0], chain[-1])]
     hot = [isinstance(p, matrices.MatrixOp) and p.name == "one_hot" for p in places]
     inner = chain[hot[0] : len(chain) - hot[1]]
     if not any(hot) or len(inner) != 1:

@@ -8,7 +8,6 @@ from typing import Any
 import sympy
 from sympy import MatAdd, MatMul, S
 from sympy.core.symbol import Str
-from sympy.matrices.expressions.diagonal import DiagonalMatrix
 
 from symgrad.calculus.notation.algebra import Algebra
 from symgrad.calculus.notation.forms import GROUP, LEAF, MAP, SOFTMAX, Atom, Form, Product
@@ -125,6 +124,8 @@ class Speller:
             if not indices:
                 scalars.append(value**exponent)
                 continue
+            if len(set(indices)) < len(indices):
+                value, indices = textbook.DiagonalVector(value), indices[:1]
             factor = value if exponent == 1 else textbook.EntrywisePower(value, exponent)
             chain = factor.args if isinstance(factor, MatMul) else (factor,)
             pieces.append(Piece(tuple(chain), indices[0], indices[1] if indices[1:] else None))
@@ -356,8 +357,9 @@ def spell_tril(atom: Atom, shape: Sequence[Any], operands: Sequence[Any]) -> Any
     """Write a lower triangle; with half its diagonal it needs two terms."""
     if not atom.data:
         return matrices.apply("tril", *operands)
-    half = MatMul(S.Half, DiagonalMatrix(operands[0]))
-    return MatAdd(matrices.apply("tril", *operands), MatMul(-1, half))
+    diagonal = textbook.Diagonal(textbook.DiagonalVector(*operands))
+    half = textbook.Product(-S.Half, diagonal)
+    return textbook.Sum(matrices.apply("tril", *operands), half)
 
 
 def spell_expm(atom: Atom, shape: Sequence[Any], operands: Sequence[Any]) -> Any:
