@@ -275,7 +275,7 @@ def call(
         if not wide and entry.name in OF_SCALARS:
             return OF_SCALARS[entry.name](*(operands.number(value) for value in values))
         return _BUILDERS[entry.name](asked)
-    if not wide:
+    if not wide or any(isinstance(value.node, tuple) for value in values):
         return entry.build(values)
     if entry.name in REDUCTIONS and len(values) == 1:
         return _named(asked)

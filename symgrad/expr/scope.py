@@ -111,7 +111,8 @@ class Scope:
         entry = self._undefined.get(name) or self._wholes.get(name) or TABLE.entry(name)
         if entry is not None:
             return entry
-        if name in self.names or name in self._variables or name in self.constants:
+        meanings = (self.names, self._variables, self._declared, self.constants)
+        if any(name in known for known in meanings):
             message = f"`{name}` is no function; for a product write `{name}*(...)`"
             raise Refusal(message, token.start)
         raise Refusal(f"unknown function `{name}`{self._remedy(name)}", token.start)
