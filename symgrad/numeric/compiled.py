@@ -58,8 +58,19 @@ class Compiled:
     def _prepare(self) -> None:
         """Build what cannot be pickled."""
         with working(f"building {len(self.program.operations)} operations"):
-            self._executable = BACKENDS[self._row].build(self.program, **self._options)
+            self._executable = self._built()
         self._shortcut = self._executable.packed(counts(self._cores), counts(self._results.cores))
+        self._matrices = any(len(core) > 1 for core in self._results.cores)
+
+    def _built(self) -> Executable:
+        """Build the program; a choice left open falls back on NumPy, and says why."""
+        try:
+            return BACKENDS[self._row].build(self.program, **self._options)
+        except BackendError as error:
+            if not self._chosen or self._row == "numpy":
+                raise
+            self._row, self.backend = "numpy", f"numpy ({self._row}: {error})"
+            return BACKENDS["numpy"].build(self.program, **self._options)
 
     @property
     def stats(self) -> dict[str, Any]:
@@ -94,7 +105,7 @@ class Compiled:
         if self._shortcut is not None and out is None:
             found = self._shortcut(*values)
             if found is not None:
-                return self._results.arrange(self._shaped(found))
+                return self._results.arrange(self._shaped(found) if self._matrices else found)
         if any(map(self._executable.is_native, values)):
             return self._native(values, out)
         given = [as_value(v, f"argument {place + 1}") for place, v in enumerate(values)]

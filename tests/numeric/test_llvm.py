@@ -7,6 +7,7 @@ import gc
 import pickle
 import sys
 import threading
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import symgrad as sg
 from symgrad.errors import BackendError
 from symgrad.numeric.arithmetic import Floats
 from symgrad.numeric.backend_llvm import Native, build, missing
+from symgrad.numeric.backends import BACKENDS
 from symgrad.numeric.llvm_ir import write
 from symgrad.numeric.llvm_machine import target
 from symgrad.numeric.llvm_order import reordered
@@ -359,6 +361,21 @@ def test_a_budget_that_is_spent_is_an_error_that_says_so() -> None:
         e = sg.stop_gradient(e) * y + k
     with pytest.raises(BackendError, match=r"pieces of this program.*backend='numpy'"):
         build(program(e), cache=False, budget=0.0)
+
+
+def test_a_choice_left_open_falls_back_on_numpy_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def spent(*_: Any, **__: Any) -> Any:
+        raise BackendError("20 s are allowed")
+
+    monkeypatch.setitem(BACKENDS, "llvm", replace(BACKENDS["llvm"], build=spent))
+    found = sg.compile("x*y")
+
+    assert found.backend == "numpy (llvm: 20 s are allowed)"
+    assert found(2.0, 3.0)[0] == 6.0
+    with pytest.raises(BackendError, match="20 s"):
+        sg.compile("x*y", backend="llvm")
 
 
 # --- names ---
