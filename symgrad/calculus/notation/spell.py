@@ -239,11 +239,11 @@ def _common(group: list[Term], *, last: bool) -> Chain:
 def _content(terms: list[Term]) -> tuple[Any, list[Term]]:
     """Return the coefficient that all terms share up to sign, and the terms without it."""
     lead = terms[0][0]
-    ratios = [sympy.cancel(c / lead) if c != lead else S.One for c, _ in terms]
-    if lead == 0 or any(r not in (S.One, S.NegativeOne) for r in ratios):
+    if lead == 0 or any(c not in (lead, -lead) for c, _ in terms):
         return _number_outside(terms)
+    ratios = [S.One if c == lead else S.NegativeOne for c, _ in terms]
     content = abs(lead) if lead.is_Rational else lead
-    if all(r == 1 for r in ratios):
+    if S.NegativeOne not in ratios:
         content = lead
     sign = lead / content
     return content, [(r * sign, chain) for r, (_, chain) in zip(ratios, terms, strict=True)]
