@@ -137,8 +137,9 @@ class Match:
     def add(self, one: Input, shape: tuple[int, ...]) -> None:
         """Match one input with the shape of an array."""
         expected = one.fits(len(shape))
-        if expected is None:
-            raise ShapeError(f"{_wants(one)}; found shape {shape}")
+        if expected is None or 0 in shape:
+            what = "no axis may be empty" if expected else "the number of axes differs"
+            raise ShapeError(f"{_wants(one)}; found shape {shape}: {what}")
         where = f"the shape {shape} of `{label(one.symbol)}` ({described(one.declared)})"
         pairs = list(zip(expected, shape, strict=True))
         for size, length in pairs:

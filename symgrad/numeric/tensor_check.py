@@ -30,7 +30,14 @@ from symgrad.numeric.report import (
     remark,
     verdict_of,
 )
-from symgrad.numeric.tensor_differences import METHODS, Line, Moved, moved_variables, slopes
+from symgrad.numeric.tensor_differences import (
+    METHODS,
+    Line,
+    Moved,
+    moved_variables,
+    slopes,
+    variables,
+)
 
 SMALL = 200  # entries up to which each one is checked
 DIRECTIONS, ENTRIES = 6, 24  # of a large array
@@ -61,7 +68,7 @@ def check_tensors(
     """
     placed = array_point(source, at, "float64")
     made = placed.source
-    wanted = structure.expand(made, wrt)
+    wanted = variables(made, wrt)
     moved = moved_variables(made, placed.values, wanted)
     analytic = array_gradient(placed, wanted, kinks)
     with np.errstate(all="ignore"):

@@ -220,12 +220,36 @@ def _opened(source: Graph, values: list[Any], inner: int) -> Moved:
     return Moved(probe, place, old.shapes.get(inner, ()))
 
 
+PLACES = {"gather": 1, "scatter": 1, "one_hot": 0}  # which operand of a gate holds places
+
+
+def variables(source: Graph, wrt: Any) -> Any:
+    """Return a structure of variables; by default all but those that hold places in an axis.
+
+    Parameters
+    ----------
+    source : Graph
+        The graph.
+    wrt : structure or None
+        What the caller asks for.
+    """
+    if wrt is not None:
+        return wrt
+    nodes = source.nodes
+    moving: set[int] = set()
+    for gate, args in zip(nodes.gates, nodes.args, strict=True):
+        moving.update(a for k, a in enumerate(args) if k != PLACES.get(gate.name))
+    alone = set(source.outputs)
+    pairs = zip(source.inputs, source.input_nodes, strict=True)
+    return {symbol: symbol for symbol, node in pairs if node in moving or node in alone}
+
+
 def numeric_arrays(
     source: Graph, at: Mapping[Any, Any] | None, wrt: Any, method: str, step: float | None
 ) -> Any:
     """Return the gradient of a formula of tensors by differences, every entry of it."""
     placed = array_point(source, at, "float64")
-    wanted = structure.expand(placed.source, wrt)
+    wanted = variables(placed.source, wrt)
     found = []
     nodes = structure.nodes_of(placed.source, wanted)
     for node, variable in zip(
