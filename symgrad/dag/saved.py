@@ -19,6 +19,9 @@ from symgrad.dag.saved_read import TermReader
 from symgrad.dag.saved_write import TermWriter
 from symgrad.dag.validate import validate
 from symgrad.errors import GraphError, hint
+from symgrad.expr.dims import squeezed
+from symgrad.expr.tensor_params import frozen, plain
+from symgrad.expr.tensors import AnyTensor
 from symgrad.rules import opaque
 from symgrad.rules.row import Gate
 from symgrad.rules.table import GATES
@@ -114,7 +117,7 @@ def write_payload(gate: Gate, payload: Any, term: Callable[[Any], int]) -> Any:
         return [term(payload.expr), *map(term, payload.symbols)]
     if gate is opaque.UNKNOWN:
         return [term(payload.function), *payload.orders]
-    return term(payload)
+    return term(payload) if gate.shape is None else [term(frozen(payload))]
 
 
 # --- loading ---
@@ -233,7 +236,10 @@ class _Reader:
                 found = f"node {number} (`{gate.name}`){where} has operands {row[1]!r:.80}"
                 raise GraphError(f"{found}; operands are earlier nodes")
             payload = self._payload(gate, row[2]) if len(row) == 3 else None
-            if nodes.add(gate, args, payload) != number:
+            made = nodes.add(gate, args, payload)
+            if gate is VARIABLE and shape_in_graph(payload):
+                nodes.shapes[made] = shape_in_graph(payload)
+            if made != number:
                 raise GraphError(f"node {number} (`{gate.name}`){where} is there twice; keep one")
         return nodes
 
@@ -264,12 +270,21 @@ def read_payload(gate: Gate, saved: Any, term: Callable[[Any], Any]) -> Any:
     first, *rest = listed(saved, "payload")
     if gate is opaque.UNKNOWN:
         return opaque.Unknown(term(first), tuple(rest))
+    if gate.shape is not None and not rest:
+        return plain(term(first))
     if gate is not opaque.WHOLE:
         raise GraphError(f"a node of gate `{gate.name}` carries nothing, not {saved!r:.80}")
     expr, symbols = term(first), tuple(map(term, rest))
     if not isinstance(expr, Basic) or not expr.free_symbols <= set(symbols):
         raise GraphError(f"`{expr!s:.80}` is carried whole, but not all of its symbols are")
     return opaque.Whole(expr, symbols)
+
+
+def shape_in_graph(symbol: Any) -> tuple[Any, ...]:
+    """Return the shape of a variable's node: a matrix has no axes of length 1 there."""
+    if getattr(symbol, "is_Matrix", False):
+        return squeezed(symbol.shape)
+    return tuple(symbol.shape) if isinstance(symbol, AnyTensor) else ()
 
 
 def gate_named(name: Any) -> Gate:

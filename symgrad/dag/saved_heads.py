@@ -16,7 +16,9 @@ from sympy.functions.elementary.piecewise import ExprCondPair
 
 from symgrad.errors import GraphError
 from symgrad.expr import heads, literal
+from symgrad.expr.matrices import DeclaredMatrix
 from symgrad.expr.region import Call, Scan
+from symgrad.expr.tensors import TensorSymbol
 
 DEEPEST = 300  # levels of one term: SymPy asks for free symbols by recursion
 LARGEST = 1_000_000  # nodes of one term written out as a tree
@@ -45,11 +47,12 @@ NAMES_OF_CONSTANTS = {type(value): name for name, value in CONSTANTS.items()}
 MARKS = (literal.Sub, literal.Neg, literal.Div)
 LATTICES = (sympy.And, sympy.Or, sympy.Max, sympy.Min)
 OVER = (sympy.Sum, sympy.Product, sympy.Integral)
+SHAPED = (sympy.MatrixSymbol, DeclaredMatrix, TensorSymbol)
 PLAIN = (
     *(sympy.Add, sympy.Mul, sympy.Pow, sympy.Not, sympy.Xor, Tuple, ExprCondPair),
     *(sympy.Eq, sympy.Ne, sympy.Lt, sympy.Le, sympy.Gt, sympy.Ge),
     *(sympy.Derivative, sympy.Subs, sympy.Indexed, sympy.IndexedBase, sympy.Idx),
-    *(*MARKS, *LATTICES, *OVER, Call, Scan),
+    *(*MARKS, *LATTICES, *OVER, *SHAPED, Call, Scan),
 )
 
 

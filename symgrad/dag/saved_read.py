@@ -11,6 +11,7 @@ from typing import Any
 import sympy
 from sympy import Expr, Float, Function, Integer, Rational, Symbol, Tuple
 from sympy.core.function import UndefinedFunction
+from sympy.core.symbol import Str
 from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.logic.boolalg import Boolean
 
@@ -22,12 +23,15 @@ from symgrad.dag.saved_heads import (
     LATTICES,
     MARKS,
     OVER,
+    SHAPED,
     Sizes,
     read_integer,
 )
 from symgrad.errors import GraphError
 from symgrad.expr import literal
+from symgrad.expr.matrices import matrix
 from symgrad.expr.region import Block, Call, Scan
+from symgrad.expr.tensors import TensorSymbol, tensor
 from symgrad.rules.table import GATES
 
 
@@ -197,6 +201,19 @@ def _make_base(head: Any, args: list[Any]) -> Any:
     return head(*_all(Symbol, args[:1], head.__name__), *_all(Tuple, args[1:2], head.__name__))
 
 
+def _make_symbol(head: Any, args: list[Any]) -> Any:
+    """Make the symbol of a matrix or a tensor; sizes and facts are checked as for a caller."""
+    name, *rest = args
+    _all(Str, [name], head.__name__)
+    if head is TensorSymbol:
+        sizes, *facts = rest
+        _all(Expr, _all(Tuple, [sizes], head.__name__)[0].args, head.__name__)
+        return tensor(str(name), *sizes, facts=[str(f) for f in _all(Str, facts, head.__name__)])
+    sizes, facts = rest[:2], rest[2:]
+    _all(Expr, sizes, head.__name__)
+    return matrix(str(name), *sizes, *[str(f) for f in _all(Str, facts, head.__name__)])
+
+
 MARKED: dict[Any, Callable[[Any], Any]] = {
     literal.Sub: lambda e: literal.sub(e.args[0], e.args[1].args[1]),
     literal.Neg: lambda e: literal.neg(e.args[1]),
@@ -215,6 +232,7 @@ MAKERS: tuple[tuple[Any, Callable[[Any, list[Any]], Any]], ...] = (
     (sympy.Subs, _make_substitution),
     (sympy.Indexed, _make_indexed),
     ((sympy.IndexedBase, sympy.Idx), _make_base),
+    (SHAPED, _make_symbol),
 )
 
 
@@ -261,6 +279,12 @@ def _read_constant(name: Any) -> Any:
     return CONSTANTS[name]
 
 
+def _read_text(text: Any) -> Any:
+    if type(text) is not str:
+        raise GraphError(f"{text!r:.80} is no text")
+    return Str(text)
+
+
 READERS: dict[str, Callable[..., Any]] = {
     "integer": lambda value: Integer(read_integer(value)),
     "rational": _read_rational,
@@ -269,4 +293,5 @@ READERS: dict[str, Callable[..., Any]] = {
     "dummy": _read_symbol(sympy.Dummy),
     "function": _read_function,
     "constant": _read_constant,
+    "str": _read_text,
 }

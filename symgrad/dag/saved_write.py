@@ -11,6 +11,7 @@ from typing import Any
 import sympy
 from sympy import Basic, Float, Integer, Rational, Symbol
 from sympy.core.function import AppliedUndef, UndefinedFunction
+from sympy.core.symbol import Str
 
 from symgrad.dag.saved_heads import (
     FACTS,
@@ -137,5 +138,6 @@ ATOMS: tuple[tuple[Any, Callable[[Any], list[Any]]], ...] = (
     (Rational, lambda t: ["rational", write_integer(int(t.p)), write_integer(int(t.q))]),
     (Float, _spell_float),
     (Symbol, _spell_symbol),
+    (Str, lambda t: ["str", t.name]),
     (type, _spell_function),
 )
