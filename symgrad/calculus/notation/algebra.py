@@ -220,6 +220,8 @@ class Algebra(Table):
         """Return a rational power, entry by entry."""
         if exponent == 1:
             return form
+        if not self.form(form).terms:
+            return self.number(S.Zero**exponent, self.shape(form))
         term = self.single(form)
         if term is not None:
             made = self._term_power(*term, exponent, self.shape(form))

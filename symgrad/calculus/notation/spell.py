@@ -127,8 +127,10 @@ class Speller:
             if len(set(indices)) < len(indices):
                 value, indices = textbook.DiagonalVector(value), indices[:1]
             factor = value if exponent == 1 else textbook.EntrywisePower(value, exponent)
-            chain = factor.args if isinstance(factor, MatMul) else (factor,)
-            pieces.append(Piece(tuple(chain), indices[0], indices[1] if indices[1:] else None))
+            parts = factor.args if isinstance(factor, MatMul) else (factor,)
+            chain = tuple(part for part in parts if part.is_Matrix)
+            scalars += [part for part in parts if not part.is_Matrix]
+            pieces.append(Piece(chain, indices[0], indices[1] if indices[1:] else None))
         joiner = Joiner(pieces, product.out, sizes)
         joiner.run()
         return scalars, joiner
