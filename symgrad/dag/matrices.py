@@ -253,7 +253,7 @@ TEXTBOOK = {  # SymPy's classes that print themselves otherwise
 MATRIX_COMBINE |= {own: MATRIX_COMBINE[plain] for own, plain in TEXTBOOK.items()}
 
 
-def _factors(factors: Sequence[Any], power: type) -> list[Any]:
+def _factors(factors: Sequence[Any], power: Any) -> list[Any]:
     """Return what must be built of some factors: of a reciprocal, what it divides by."""
     found = []
     for factor in factors:

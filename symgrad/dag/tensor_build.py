@@ -271,7 +271,8 @@ def scalars(builder: Any, expr: Any) -> tuple[int, ...]:
         If one is a matrix or tensor; the message says how to go entry by entry.
     """
     shapes = builder.nodes.shapes
-    wide = [a for a in expr.args if getattr(a, "shape", ()) and builder.value(a) in shapes]
+    kinds = (sympy.MatrixExpr, TensorSymbol, TensorOp)
+    wide = [a for a in expr.args if isinstance(a, kinds) and builder.value(a) in shapes]
     if wide:
         name, shown = type(expr).__name__, sympy.sstr(wide[0])[:40]
         matrix = getattr(wide[0], "is_Matrix", False)

@@ -48,7 +48,13 @@ class Tidier:
 
     def run(self) -> None:
         """Tidy until nothing changes."""
-        rules = (self._tie_diagonals, self._drop_pairs, self._drop_sums, self._shrink_groups)
+        rules = (
+            self._tie_diagonals,
+            self._drop_pairs,
+            self._close_factorisations,
+            self._drop_sums,
+            self._shrink_groups,
+        )
         self._rename()
         while any(rule() for rule in rules):
             self._rename()
@@ -133,6 +139,37 @@ class Tidier:
                 if self.table.of_atom(matrix) == form:
                     return True
         return False
+
+    def _close_factorisations(self) -> bool:
+        """Write `L*L.T` as the matrix that was factored, and `inv(L).T*inv(L)` as its inverse."""
+        uses = self._uses()
+        plain = [f for f in self.factors if f[2] == 1 and len(set(f[1])) == 2]
+        for place, first in enumerate(plain):
+            side, made = self._factored(first[0])
+            for second in plain[place + 1 :]:
+                shared = first[1][side]
+                if made is None or second[0] != first[0] or second[1][side] != shared:
+                    continue
+                if uses[shared] == 2 and shared not in self.out:
+                    self.factors.remove(first)
+                    self.factors.remove(second)
+                    self._gone = self._gone | {shared}
+                    self._replace(made, (first[1][1 - side], second[1][1 - side]))
+                    return True
+        return False
+
+    def _factored(self, atom: int) -> tuple[int, int | None]:
+        """Return the axis over which an atom times itself is known, and what that is."""
+        entry = self.table.atom(atom)
+        if entry.kind == OP and entry.gate is linalg.CHOLESKY:
+            return 1, entry.operands[0]
+        if entry.kind == OP and entry.gate is linalg.INVERSE:
+            bare = self.table.bare(entry.operands[0])
+            inner = None if bare is None or bare[1] != (0, 1) else self.table.atom(bare[0])
+            if inner is not None and inner.kind == OP and inner.gate is linalg.CHOLESKY:
+                form = inner.operands[0]
+                return 0, self.table.operation(linalg.INVERSE, None, (form,), entry.shape)
+        return 0, None
 
     def _drop_sums(self) -> bool:
         """Drop what sums to one over an index that nothing else has."""
