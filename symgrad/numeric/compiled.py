@@ -21,6 +21,7 @@ from symgrad.numeric.layout import counts, gather, spread, stacked, views
 from symgrad.numeric.numbers import as_value, broadcast
 from symgrad.numeric.parts import named_parts
 from symgrad.numeric.progress import working
+from symgrad.numeric.sparse_derivatives import CompiledSparse, compile_sparse
 
 
 class Compiled:
@@ -207,15 +208,15 @@ def compile_function(
     threads: int | None = None,
     cache: bool = True,
     batch: Any = None,
-) -> Compiled | CompiledTensors:
+    sparse: bool = False,
+) -> Compiled | CompiledTensors | CompiledSparse:
     """Compile a formula and its derivatives into one callable for scalars and batches.
 
     Parameters
     ----------
-    f : str, Expr, Parsed, Graph, or list of them
-        One scalar; several for "value", "jacobian", "jvp", "vjp".
-    args : sequence of names or symbols, optional
-        Their order; a list, or the name of subscripted variables, is one array, shape (..., k).
+    f, args : str, Expr, Parsed, Graph, or list of them; sequence of names or symbols
+        One scalar, or several for "value", "jacobian", "jvp", "vjp"; the order of the variables:
+        a list, or the name of subscripted ones, is one array, shape (..., k).
     wrt : structure of n variables
         What to differentiate by; default: the structure of `args`.
     returns : {"value", "grad", "jacobian", "hessian", "jvp", "vjp", "hvp"} or tuple of them
@@ -225,8 +226,8 @@ def compile_function(
         Who runs it; arrays of JAX and torch are answered in kind.
     kinks, dtype : {"min_norm", "first", "nan"}, {"float64", "float32"}
         What the derivative is where it does not exist; in what to compute.
-    threads, cache, batch : int or None, bool, True or names
-        Threads of large batches; whether code is kept; arrays with one axis more, the first.
+    threads, cache, batch, sparse : int or None, bool, True or names, bool
+        Threads; whether code is kept; arrays with a first axis more; `scipy.sparse` results.
 
     Returns
     -------
@@ -244,7 +245,7 @@ def compile_function(
     (array([ 9., 18.]), (array([ 6., 12.]), array([9., 9.])))
     """
     options = {"dtype": dtype, "threads": threads, "cache": cache}
-    return _compiled(f, args, wrt, returns, backend, kinks, options, batch)
+    return _compiled(f, args, wrt, returns, backend, kinks, options, batch, sparse)
 
 
 def _compiled(
@@ -256,9 +257,13 @@ def _compiled(
     kinks: str,
     options: dict[str, Any],
     batch: Any,
-) -> Compiled | CompiledTensors:
+    sparse: bool,
+) -> Compiled | CompiledTensors | CompiledSparse:
     """Return the function for scalars or for tensors, as the formula is of either."""
     source, dtype = graph(f), options["dtype"]
+    if sparse:
+        asked = {"wrt": wrt, "kind": returns, "backend": backend, "kinks": kinks}
+        return compile_sparse(source, args, **asked, **options)
     if source.nodes.shapes:
         return _tensors(f, source, args, wrt, returns, backend, kinks, dtype, batch)
     check_choices(dtype, kinks)

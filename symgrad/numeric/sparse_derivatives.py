@@ -42,16 +42,13 @@ class CompiledSparse:
         there are some, and "seconds" of compilation.
     """
 
-    def __init__(
-        self, question: Question, cores: Sequence[Core], method: str, backend: str
-    ) -> None:
+    def __init__(self, question: Question, cores: Sequence[Core], method: str) -> None:
         start = perf_counter()
         self._question = question
         self._cores = cores
-        self._asked = backend
         self.shape = question.shape
         self.method = question.cheapest if method == "auto" else method
-        self._road = ROADS[self.method](question, backend)
+        self._road = ROADS[self.method](question)
         self._exact: Road | None = None if self.method == "colours" else self._road
         self.backend = self._road.backend
         self.indptr, self.indices, self._order = _compressed(self._road, question)
@@ -92,9 +89,10 @@ class CompiledSparse:
         if self._exact is not self._road and not np.isfinite(found).all():
             # A seed of 0 times an infinite partial is nan; entries derived alone have no seeds.
             if self._exact is None:
-                self._exact = Entries(self._question, self._asked)
+                self._exact = Entries(self._question)
             found = self._exact(table)
-        return np.ascontiguousarray(np.moveaxis(found[self._order], 0, -1))
+        ordered = found[self._order]
+        return ordered if ordered.ndim == 1 else np.ascontiguousarray(np.moveaxis(ordered, 0, -1))
 
     def _table(self, values: Sequence[Any]) -> Array:
         """Return real values as one array of shape (inputs, *points)."""
@@ -104,7 +102,8 @@ class CompiledSparse:
                 "a compiled sparse matrix takes real numbers; leave out sparse=True"
             )
         if len(given) == 1 == len(self._cores) and given[0].shape[-1:] == self._cores[0] != ():
-            return np.moveaxis(given[0], -1, 0)  # one packed array, as most calls have it
+            # One packed array, as most calls have it.
+            return given[0] if given[0].ndim == 1 else np.moveaxis(given[0], -1, 0)
         inputs = spread(given, self._cores)
         found = np.empty((len(inputs), *broadcast(inputs, self._question.inputs)))
         for row, value in enumerate(inputs):
@@ -134,15 +133,14 @@ def compile_sparse(
     backend: str = "auto",
     kinks: str = "min_norm",
     method: str = "auto",
+    **options: Any,
 ) -> CompiledSparse:
     """Compile a sparse Jacobian or Hessian.
 
     Parameters
     ----------
-    F, args, backend, kinks
-        As for `compile`: one scalar for a Hessian, m outputs for a Jacobian.
-    wrt : structure of variables, optional
-        n variables; default: all of `args`, in their order.
+    F, args, wrt, backend, kinks, **options
+        As for `compile`; m outputs for a Jacobian, by n variables.
     kind : {"hessian", "jacobian"}
         Which matrix.
     method : {"auto", "terms", "entries", "colours"}
@@ -172,12 +170,15 @@ def compile_sparse(
     taken = arguments(source, args)
     leaves = flat(taken) if wrt is None else list(structure.leaves(wrt))
     wanted = structure.nodes_of(source, leaves)
-    question = Question(kind, source, tuple(flat(taken)), wanted, kinks)
+    built = {"dtype": "float64", **options}
+    question = Question(kind, source, tuple(flat(taken)), wanted, kinks, backend, built)
     _check_question(question, method)
-    return CompiledSparse(question, filled(tuple(taken)).cores, method, backend)
+    return CompiledSparse(question, filled(tuple(taken)).cores, method)
 
 
 def _check_question(question: Question, method: str) -> None:
+    if question.options["dtype"] != "float64":
+        raise UnsupportedError("sparse matrices are compiled in float64; leave out `dtype`")
     count = len(question.source.outputs)
     if question.symmetric and count != 1:
         raise ShapeError(
@@ -190,9 +191,10 @@ def _check_question(question: Question, method: str) -> None:
 
 
 def _check_choices(kind: str, method: str, kinks: str) -> None:
-    for name, given, known in (("kind", kind, KINDS), ("method", method, METHODS)):
-        if given not in known:
-            raise UnsupportedError(f"{name}={given!r:.80} is unknown; use {' or '.join(known)}")
+    if kind not in KINDS:
+        raise UnsupportedError(f"what can be sparse is {' or '.join(KINDS)}, not {kind!r:.80}")
+    if method not in METHODS:
+        raise UnsupportedError(f"method={method!r:.80} is unknown; use {' or '.join(METHODS)}")
     check_policy(kinks)
     if kinks == "raise":
         raise UnsupportedError("kinks='raise' needs every step; use `run`, or kinks='nan' here")

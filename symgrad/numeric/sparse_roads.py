@@ -9,7 +9,7 @@ not repeat the same work for each.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -50,6 +50,10 @@ class Question:
         The nodes to differentiate by.
     kinks : str
         The policy where a gate has no derivative.
+    backend : str
+        Who is asked to run programs.
+    options : mapping
+        What backends are built with.
     """
 
     def __init__(
@@ -59,12 +63,16 @@ class Question:
         inputs: tuple[Expr, ...],
         wanted: Sequence[int | None],
         kinks: str,
+        backend: str,
+        options: Mapping[str, Any],
     ) -> None:
         self.symmetric = kind == "hessian"
         self.source = source
         self.inputs = inputs
         self.wanted = wanted
         self.kinks = kinks
+        self.backend = backend
+        self.options = options
         self.shape = (len(wanted) if self.symmetric else len(source.outputs), len(wanted))
 
     def plan_of(self, source: Graph, wanted: Sequence[int | None]) -> Plan:
@@ -109,7 +117,8 @@ class Road:
     rows: Array
     columns: Array
 
-    def __init__(self) -> None:
+    def __init__(self, question: Question) -> None:
+        self.question = question
         self.programs: list[Program] = []
         self.backend = "numpy"
         self.stats: dict[str, int] = {}
@@ -118,34 +127,37 @@ class Road:
         """Return the entries, shape (entries, *points), at inputs of shape (n, *points)."""
         raise NotImplementedError
 
-    def _bind(self, program: Program, backend: str) -> Kernel:
+    def _bind(self, program: Program) -> Kernel:
         """Return what runs a program at single points: layer by layer where it is wide."""
+        backend = self.question.backend
         inlined = inline(program, EVERYTHING)
         wide = backend == "numpy" or len(inlined.operations) > NATIVE
         if backend not in ("auto", "numpy") or not wide or not suits(inlined):
-            return self._bind_many(program, backend)
+            return self._bind_many(program)
         strata = Strata(inlined)
         self.programs.append(inlined)
         self.backend = "numpy, by layers"
         self.stats["layers"] = strata.layers
         return by_layers(strata)
 
-    def _bind_many(self, program: Program, backend: str) -> Kernel:
-        """Return what runs a program at many points."""
-        row, self.backend = choose(backend, program, "float64")
+    def _bind_many(self, program: Program) -> Kernel:
+        """Return what runs a program at many points; nothing is run where nothing is asked."""
+        if not program.outputs:
+            return lambda table: np.empty((0, *table.shape[1:]))
+        row, self.backend = choose(self.question.backend, program, "float64")
         self.programs.append(program)
-        return by_operations(row.build(program, dtype="float64"))
+        return by_operations(row.build(program, **self.question.options))
 
 
 class Entries(Road):
     """Entries that are derived one by one."""
 
-    def __init__(self, question: Question, backend: str) -> None:
-        super().__init__()
+    def __init__(self, question: Question) -> None:
+        super().__init__(question)
         plan = question.plan
         self.rows, self.columns = _places(plan).T
         self.stats["tangents"] = plan.tangents
-        self._run = self._bind(lower(plan.derive(), question.inputs), backend)
+        self._run = self._bind(lower(plan.derive(), question.inputs))
 
     def __call__(self, table: Array) -> Array:
         """Return the entries, shape (entries, *points), at inputs of shape (n, *points)."""
@@ -155,8 +167,8 @@ class Entries(Road):
 class Colours(Road):
     """Entries that are picked from products with one vector a colour."""
 
-    def __init__(self, question: Question, backend: str) -> None:
-        super().__init__()
+    def __init__(self, question: Question) -> None:
+        super().__init__(question)
         plan = question.plan
         self.rows, self.columns = _places(plan).T
         if question.symmetric:
@@ -168,7 +180,7 @@ class Colours(Road):
         self.stats["colours"] = colouring.count
         derived = derive(question.source, [part], question.wanted, question.kinks)
         inputs = (*question.inputs, *derived.tangents, *derived.cotangents)
-        self._run = self._bind(lower(derived.graph, inputs), backend)
+        self._run = self._bind(lower(derived.graph, inputs))
 
     def __call__(self, table: Array) -> Array:
         """Return the entries, shape (entries, *points), at inputs of shape (n, *points)."""
@@ -188,8 +200,8 @@ class Colours(Road):
 class Terms(Road):
     """Entries that are sums of those of terms, each form of terms run at all of its places."""
 
-    def __init__(self, question: Question, backend: str) -> None:
-        super().__init__()
+    def __init__(self, question: Question) -> None:
+        super().__init__(question)
         source, position = question.source, {s: k for k, s in enumerate(question.inputs)}
         reads = np.full(len(source), -1)  # the input of each node, and its column
         reads[list(source.input_nodes)] = [position[s] for s in source.inputs]
@@ -207,7 +219,7 @@ class Terms(Road):
                 continue
             members = np.array(family.members).T
             program = lower(plan.derive(), family.symbols)
-            self._forms.append((self._bind_many(program, backend), reads[members]))
+            self._forms.append((self._bind_many(program), reads[members]))
             own = columns[members[local]]
             above, beside = _places(plan).T
             if question.symmetric:
@@ -231,6 +243,8 @@ class Terms(Road):
     def __call__(self, table: Array) -> Array:
         """Return the entries, shape (entries, *points), at inputs of shape (n, *points)."""
         points = table.shape[1:]
+        if not points and self._forms:
+            return self._sum @ np.concatenate([run(table[g]).ravel() for run, g in self._forms])
         flat = table.reshape(len(table), math.prod(points))
         found = np.empty((len(self.rows), flat.shape[1]))
         for block in blocks(flat.shape[1], self._sum.shape[1]):
@@ -240,7 +254,7 @@ class Terms(Road):
         return found.reshape(len(found), *points)
 
 
-ROADS: dict[str, Callable[[Question, str], Road]] = {
+ROADS: dict[str, Callable[[Question], Road]] = {
     "terms": Terms,
     "entries": Entries,
     "colours": Colours,

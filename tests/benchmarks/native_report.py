@@ -38,7 +38,7 @@ Ready is to derive, compile and call once; a call is from numbers to the dense H
 """
 SPARSE_INTRO = """\
 Rosenbrock's valley of n variables; ready is from each system's own graph of the function to what
-can be called at one point.
+can be called at one point. A call gives a `scipy.sparse` matrix, or an array of its entries.
 
 """
 

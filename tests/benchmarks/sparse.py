@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,12 +39,12 @@ def posed_in_symgrad(size: int) -> Any:
     return source, [sympy.Symbol(f"x{k}") for k in range(size)]
 
 
-def by_symgrad(posed: Any, at: Array) -> Callable[[], Any]:
+def by_symgrad(posed: Any, at: Array, *, matrix: bool = True) -> Callable[[], Any]:
     from symgrad.numeric.sparse_derivatives import compile_sparse
 
     source, variables = posed
     fn = compile_sparse(source, [variables])
-    return lambda: fn(at)
+    return (lambda: fn(at)) if matrix else (lambda: fn.data(at))
 
 
 def posed_in_casadi(size: int) -> Any:
@@ -54,11 +55,13 @@ def posed_in_casadi(size: int) -> Any:
     return x, sum(terms, casadi.SX(0))
 
 
-def by_casadi(posed: Any, at: Array) -> Callable[[], Any]:
+def by_casadi(posed: Any, at: Array, *, matrix: bool = True) -> Callable[[], Any]:
     import casadi
 
     x, f = posed
     found = casadi.Function("H", [x], [casadi.hessian(f, x)[0]])
+    if matrix:
+        return lambda: found(at).sparse()
     values = np.empty(found.nnz_out(0))
     buffer, trigger = found.buffer()
     buffer.set_arg(0, memoryview(at))
@@ -85,7 +88,13 @@ def posed_in_jax(_: int) -> Any:
 
 SPARSE: dict[str, Sparse] = {
     "symgrad": Sparse("symgrad", posed_in_symgrad, by_symgrad, 100_000),
-    "CasADi, buffers": Sparse("casadi", posed_in_casadi, by_casadi, 100_000),
+    "CasADi": Sparse("casadi", posed_in_casadi, by_casadi, 100_000),
+    "symgrad, entries only": Sparse(
+        "symgrad", posed_in_symgrad, partial(by_symgrad, matrix=False), 100_000
+    ),
+    "CasADi, entries only": Sparse(
+        "casadi", posed_in_casadi, partial(by_casadi, matrix=False), 100_000
+    ),
     "JAX, dense": Sparse("jax", posed_in_jax, by_jax, 1_000),
 }
 SPARSE_SIZES = (1_000, 100_000)

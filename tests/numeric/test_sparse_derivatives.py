@@ -310,6 +310,8 @@ def test_an_arrow_takes_two_colours() -> None:
         (lambda: compile_sparse(["x", "y"]), "Jacobian"),
         (lambda: compile_sparse("x**2", kind="gradient"), "jacobian or hessian"),
         (lambda: compile_sparse("x**2", method="magic"), "terms or entries or colours"),
+        (lambda: sg.compile("x**2", sparse=True), "jacobian or hessian"),
+        (lambda: compile_sparse("x**2", dtype="float32"), "float64"),
         (lambda: compile_sparse("abs(x)*x", kinks="raise"), "kinks='nan'"),
         (lambda: compile_sparse("x**2")([1.0, 2.0]), "one point"),
         (lambda: compile_sparse("x**2")(1j), "real numbers"),
@@ -338,3 +340,14 @@ def test_scalars_and_packs_broadcast() -> None:
     data = fn.data([1.0, 2.0], [3.0, 4.0])
 
     np.testing.assert_array_equal([[8, 6, 6], [16, 12, 12]], data)
+
+
+@pytest.mark.parametrize("backend", ["auto", "numpy", "reference"])
+def test_compile_takes_sparse(backend: str) -> None:
+    hessian = sg.compile("x*y**2", [["x", "y"]], returns="hessian", sparse=True, backend=backend)
+    jacobian = sg.compile(
+        ["x*y", "y**2"], ["x", "y"], wrt="y", returns="jacobian", sparse=True, cache=False
+    )
+
+    np.testing.assert_array_equal([[0, 6], [6, 4]], hessian([2.0, 3.0]).toarray())
+    np.testing.assert_array_equal([[2], [6]], jacobian(2.0, 3.0).toarray())
