@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import sympy
@@ -32,7 +33,7 @@ def grad(
 
     Parameters
     ----------
-    f : str, Expr, Parsed or Graph
+    f : str, Expr, 1 × 1 MatrixExpr, tensor, Parsed or Graph
         One scalar, shape ().
     wrt : symbol, name, or list, tuple or dict of them, optional
         What to differentiate by; names of inner nodes too. Default: every variable.
@@ -47,8 +48,8 @@ def grad(
 
     Returns
     -------
-    Expr or structure of Expr
-        The structure of `wrt`; a dict in order of first appearance for None.
+    Expr, MatrixExpr or tensor, in the structure of `wrt`
+        In the shape of the variable; a dict in order of first appearance for None.
 
     Raises
     ------
@@ -67,11 +68,8 @@ def grad(
     wanted = structure.expand(source, wrt)
     grown, called = _grown(source, structure.nodes_of(source, wanted), kinks, form)
     picked = Graph(grown.nodes, grown.outputs[1:], grown.names)
+    shape = partial(structure.rename, wanted)
     targets = structure.targets(source, wanted)
-
-    def shape(values: list[Any]) -> Any:
-        return structure.rename(wanted, values)
-
     return present(picked, shape, form, simplify, limit, targets, called)
 
 

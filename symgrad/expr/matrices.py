@@ -18,6 +18,7 @@ from sympy.printing.precedence import PRECEDENCE, precedence
 from symgrad.errors import ShapeError, UnsupportedError
 from symgrad.expr import literal
 from symgrad.expr.dims import Shape, described, dim, shape_of
+from symgrad.expr.numbers import as_expr
 from symgrad.registry import service
 
 FACTS: dict[str, tuple[str, ...]] = {  # each with what it implies
@@ -129,7 +130,7 @@ class MatrixOp(Operation, MatrixExpr):  # type: ignore[misc]
     def shape(self) -> Shape:
         """Rows and columns."""
         rows, columns = shape_of_call(self.name, self.params, self.operands)
-        return sympy.sympify(rows), sympy.sympify(columns)
+        return as_expr(rows), as_expr(columns)
 
     def _sympystr(self, printer: Any, *_: Any) -> str:
         return written(self, printer._print)

@@ -99,19 +99,25 @@ class Probe:
             if entry.kind != GROUP or exponent != 1:
                 self._refuse()
             others = [f for k, f in enumerate(product.factors) if k != place]
-            return self._distributed(entry.operands[0], indices, others, product.out)
+            sizes = dict(zip(product.out, shape, strict=True))
+            return self._distributed(entry.operands[0], indices, others, sizes, product.out)
         return None
 
     def _distributed(
-        self, inner: int, indices: Sequence[int], others: Sequence[Any], out: Sequence[int]
+        self,
+        inner: int,
+        indices: Sequence[int],
+        others: Sequence[Any],
+        sizes: dict[int, Any],
+        out: Sequence[int],
     ) -> list[tuple[Any, int]]:
         algebra = self.algebra
         found = []
         powers = [algebra.of_atom(a, e) for a, _, e in others]
         inputs = [indices, *(i for _, i, _ in others)]
-        sizes = {
-            i: n for a, idx, _ in others for i, n in zip(idx, algebra.shape(a), strict=True)
-        } | dict(zip(indices, algebra.shape(inner), strict=True))
+        for atom, places, _ in others:
+            sizes |= zip(places, algebra.shape(atom), strict=True)
+        sizes |= zip(indices, algebra.shape(inner), strict=True)
         for product, coefficient in algebra.form(inner).terms:
             term = algebra.of_terms(algebra.shape(inner), {product: S.One})
             found.append((coefficient, algebra.einsum(inputs, out, [term, *powers], sizes)))

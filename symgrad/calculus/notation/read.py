@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sympy import Rational, S
+from sympy import Integer, Rational, S
 
 from symgrad.calculus.notation.algebra import Algebra
 from symgrad.calculus.notation.rearranged import read_reshape, read_tril
@@ -94,7 +94,7 @@ def read_sum(*signs: int) -> Read:
     """Return the reading of a sum or difference."""
 
     def read(algebra: Algebra, payload: Any, operands: Sequence[int], shape: Shape) -> int:
-        return algebra.sum([(S(1) * s, o) for s, o in zip(signs, operands, strict=True)], shape)
+        return algebra.sum([(Integer(s), o) for s, o in zip(signs, operands, strict=True)], shape)
 
     return read
 

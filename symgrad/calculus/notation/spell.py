@@ -10,7 +10,7 @@ from sympy import MatAdd, MatMul, S
 from sympy.core.symbol import Str
 
 from symgrad.calculus.notation.algebra import Algebra
-from symgrad.calculus.notation.forms import GROUP, LEAF, MAP, SOFTMAX, Atom, Form, Product
+from symgrad.calculus.notation.forms import GROUP, LEAF, MAP, SOFTMAX, Atom, Form, Product, exact
 from symgrad.calculus.notation.kronecker import kronecker_parts
 from symgrad.calculus.notation.pieces import (
     Chain,
@@ -124,7 +124,7 @@ class Speller:
             if not indices:
                 scalars.append(value**exponent)
                 continue
-            if len(set(indices)) < len(indices):
+            if exponent != 1 and len(set(indices)) < len(indices):
                 value, indices = textbook.DiagonalVector(value), indices[:1]
             factor = value if exponent == 1 else textbook.EntrywisePower(value, exponent)
             parts = factor.args if isinstance(factor, MatMul) else (factor,)
@@ -148,7 +148,7 @@ def leaf(symbol: Any) -> Any:
         if rows == 1 and columns == 1:
             return matrices.apply("scalar", symbol)
         return sympy.Transpose(symbol) if rows == 1 else symbol
-    return sympy.sympify(symbol) if isinstance(symbol, int) else symbol
+    return exact(symbol)
 
 
 def matrix_of(shape: Sequence[Any]) -> tuple[Any, Any]:
@@ -156,7 +156,7 @@ def matrix_of(shape: Sequence[Any]) -> tuple[Any, Any]:
     if len(shape) > 2:
         raise UnsupportedError(f"a tensor of {len(shape)} axes has no matrix notation")
     rows, columns = (*shape, 1)[:2]
-    return sympy.sympify(rows), sympy.sympify(columns)
+    return exact(rows), exact(columns)
 
 
 def arranged(joiner: Joiner, shape: tuple[Any, Any]) -> Chain:
@@ -379,7 +379,7 @@ def spell_winners(atom: Atom, shape: Sequence[Any], operands: Sequence[Any]) -> 
 
 def spell_one_hot(atom: Atom, shape: Sequence[Any], operands: Sequence[Any]) -> Any:
     """Write a one-hot vector."""
-    return matrices.apply("one_hot", *operands, params=(sympy.sympify(atom.data),))
+    return matrices.apply("one_hot", *operands, params=(exact(atom.data),))
 
 
 OPERATIONS: dict[Gate, Callable[..., Any]] = {
