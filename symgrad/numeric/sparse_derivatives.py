@@ -59,6 +59,9 @@ class CompiledSparse:
             "seconds": perf_counter() - start,
         }
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return CompiledSparse, (self._question, self._cores, self.method)
+
     def __repr__(self) -> str:
         rows, columns = self.shape
         return (

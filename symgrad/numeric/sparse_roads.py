@@ -66,6 +66,7 @@ class Question:
         backend: str,
         options: Mapping[str, Any],
     ) -> None:
+        self.kind = kind
         self.symmetric = kind == "hessian"
         self.source = source
         self.inputs = inputs
@@ -74,6 +75,10 @@ class Question:
         self.backend = backend
         self.options = options
         self.shape = (len(wanted) if self.symmetric else len(source.outputs), len(wanted))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        asked = self.kind, self.source, self.inputs, self.wanted, self.kinks
+        return Question, (*asked, self.backend, self.options)
 
     def plan_of(self, source: Graph, wanted: Sequence[int | None]) -> Plan:
         """Return the plan of this kind of matrix for a function."""

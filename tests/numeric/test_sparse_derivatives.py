@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import runpy
 from itertools import pairwise
 from pathlib import Path
@@ -351,3 +352,15 @@ def test_compile_takes_sparse(backend: str) -> None:
 
     np.testing.assert_array_equal([[0, 6], [6, 4]], hessian([2.0, 3.0]).toarray())
     np.testing.assert_array_equal([[2], [6]], jacobian(2.0, 3.0).toarray())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_compiled_matrices_pickle(method: str, rng: np.random.Generator) -> None:
+    source, x = valley(20)
+    fn = compile_sparse(source, [x], method=method)
+    at = rng.normal(size=20)
+
+    copy = pickle.loads(pickle.dumps(fn))
+
+    assert method == copy.method
+    np.testing.assert_array_equal(fn(at).toarray(), copy(at).toarray())
