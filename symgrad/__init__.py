@@ -10,6 +10,7 @@ from symgrad.calculus.derivatives import diff, grad, value_and_grad
 from symgrad.calculus.products import hessian, hvp, jacobian, jvp, vjp
 from symgrad.dag.digraph import Graph, graph
 from symgrad.errors import SymgradError
+from symgrad.expr import tensor_numpy as _tensor_numpy
 from symgrad.expr.heads import stop_gradient
 from symgrad.expr.limits import Limits
 from symgrad.expr.matrices import matrix
@@ -19,7 +20,6 @@ from symgrad.expr.region import block, scan
 from symgrad.expr.tensor_forms import (
     broadcast_to,
     concat,
-    diag,
     expand_dims,
     one_hot,
     pad,
@@ -30,9 +30,8 @@ from symgrad.expr.tensor_forms import (
     swapaxes,
     take,
     transpose,
-    tril,
-    triu,
 )
+from symgrad.expr.tensor_patterns import diag, eye, ones, tril, triu, zeros
 from symgrad.expr.tensor_products import (
     avg_pool,
     cholesky,
@@ -76,7 +75,7 @@ from symgrad.show import formulas as _formulas
 from symgrad.show import tables as _tables
 
 # Rooms that serve lower ones when they load.
-_PROVIDERS = (_inner, _saved_program, _formulas, _tables)
+_PROVIDERS = (_inner, _tensor_numpy, _saved_program, _formulas, _tables)
 
 __version__ = "0.1.0"
 
@@ -105,6 +104,7 @@ __all__ = [
     "evaluate",
     "expand_dims",
     "expm",
+    "eye",
     "gate",
     "grad",
     "graph",
@@ -126,6 +126,7 @@ __all__ = [
     "norm",
     "numeric_grad",
     "one_hot",
+    "ones",
     "outer",
     "pad",
     "parse",
@@ -155,4 +156,5 @@ __all__ = [
     "value_and_grad",
     "vjp",
     "where",
+    "zeros",
 ]

@@ -7,10 +7,8 @@ from typing import Any
 
 import sympy
 
-from symgrad.errors import ShapeError, UnsupportedError
-from symgrad.expr import matrices
+from symgrad.errors import ShapeError
 from symgrad.expr.dims import dim
-from symgrad.expr.tensor_index import cut
 from symgrad.expr.tensor_shapes import Axis, completed, many_axes, one_axis, shown
 from symgrad.expr.tensors import apply, as_operand
 
@@ -293,53 +291,7 @@ def one_hot(indices: Any, size: Any, *, axis: int = -1) -> Any:
     return made if place == rank - 1 else transpose(made, order)
 
 
-def diag(x: Any) -> Any:
-    """Return the diagonal matrix of a vector, or the diagonal of a square matrix.
-
-    Raises
-    ------
-    ShapeError
-        If it is neither.
-
-    Examples
-    --------
-    >>> from symgrad.expr.tensors import tensor
-    >>> diag(tensor("x", "n")).shape
-    (n, n)
-    """
-    if getattr(x, "is_Matrix", False):
-        vector = 1 in x.shape
-        return sympy.DiagMatrix(x) if vector else sympy.matrices.expressions.DiagonalOf(x)
-    return apply("diag", x)
-
-
-def tril(x: Any) -> Any:
-    """Return matrices, in the last two axes, with zeros above the diagonal.
-
-    Examples
-    --------
-    >>> from symgrad.expr.tensors import tensor
-    >>> tril(tensor("X", 3, 3))
-    tril(X)
-    """
-    return matrices.apply("tril", x) if getattr(x, "is_Matrix", False) else apply("tril", x)
-
-
-def triu(x: Any) -> Any:
-    """Return matrices, in the last two axes, with zeros below the diagonal.
-
-    Examples
-    --------
-    >>> from symgrad.expr.tensors import tensor
-    >>> triu(tensor("X", 3, 3))
-    triu(X)
-    """
-    if getattr(x, "is_Matrix", False):
-        raise UnsupportedError("of a SymPy matrix, `triu(X)` is `tril(X.T).T`")
-    return apply("triu", x)
-
-
-def roll(x: Any, shift: int, axis: int = -1) -> Any:
+def roll(x: Any, shift: int, axis: int | None = None) -> Any:
     """Return a tensor whose entries move along an axis, round the end.
 
     Parameters
@@ -348,23 +300,28 @@ def roll(x: Any, shift: int, axis: int = -1) -> Any:
         What is moved.
     shift : int
         How far; towards the front where it is negative.
-    axis : int
-        Along which axis.
+    axis : int, optional
+        Along which axis; by default along all entries in reading order.
+
+    Raises
+    ------
+    ShapeError
+        If the axis does not exist.
 
     Examples
     --------
     >>> from symgrad.expr.tensors import tensor
-    >>> roll(tensor("x", 4), 1)
+    >>> roll(tensor("x", 4), 1, axis=0)
     concat([x[3:], x[:3]])
     """
     operand = as_operand(x)
+    if axis is None:
+        return reshape(roll(reshape(operand, -1), shift, 0), shape_of(operand))
     place = one_axis("roll", axis, len(shape_of(operand)))
     size = operand.shape[place]
     far = shift % size if isinstance(size, int) else shift
     if far == 0:
         return operand
-    start, stop, _ = cut(slice(-far, None), size)
-    full = [slice(None)] * len(operand.shape)
-    back, front = list(full), list(full)
-    back[place], front[place] = slice(start, stop), slice(None, start)
-    return concat([operand[tuple(back)], operand[tuple(front)]], place)
+    split = slice(-far, None), slice(None, -far)
+    parts = [operand[(*[slice(None)] * place, part)] for part in split]
+    return concat(parts, place)

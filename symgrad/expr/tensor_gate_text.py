@@ -24,7 +24,10 @@ def listed(operands: Iterable[Any]) -> list[Piece]:
 
 def called(name: str, operands: Sequence[Any], *options: str) -> Layout:
     """Return a call with what stands behind the operands."""
-    return ATOM, [f"{name}(", *listed(operands), *[f", {o}" for o in options], ")"]
+    behind = [f", {o}" for o in options]
+    if not operands:
+        behind = [", ".join(options)]
+    return ATOM, [f"{name}(", *listed(operands), *behind, ")"]
 
 
 def tuple_text(values: Sequence[Any]) -> str:

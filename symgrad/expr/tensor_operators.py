@@ -10,6 +10,7 @@ import sympy
 from symgrad.errors import ShapeError, UnsupportedError
 from symgrad.expr.dims import Shape
 from symgrad.expr.tensor_shapes import Axis, completed, many_axes, one_axis, shown
+from symgrad.registry import service
 
 UFUNCS = {
     "add": "add",
@@ -163,6 +164,15 @@ class Operators:
             )
         name = UFUNCS.get(ufunc.__name__)
         return self._apply(name, *inputs) if name else self._mapped(ufunc.__name__, *inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        return service("tensor.function")(function.__name__)(*args, **options)
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise UnsupportedError(
+            "a tensor holds no numbers that an array could hold; join tensors with `stack` or "
+            "`concat`, and evaluate one with `sg.evaluate`"
+        )
 
     def sum(self, axis: Axis = None, *, keepdims: bool = False) -> Any:
         """Return the sum over axes; all of them by default."""

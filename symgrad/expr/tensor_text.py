@@ -107,6 +107,11 @@ def _shaped(node: Any) -> Layout:
     return called(node.name, node.operands, tuple_text(node.params[0]))
 
 
+def _repeated(node: Any) -> Layout:
+    name = {S.Zero: "zeros", S.One: "ones"}.get(node.operands[0])
+    return _shaped(node) if name is None else called(name, (), tuple_text(node.params[0]))
+
+
 def _index(node: Any) -> Layout:
     (x,) = node.operands
     sizes = iter(x.shape)
@@ -187,7 +192,7 @@ OPERATIONS: dict[str, Callable[[Any], Layout]] = {
     "einsum": _einsum,
     "transpose": _transpose,
     "reshape": _shaped,
-    "broadcast_to": _shaped,
+    "broadcast_to": _repeated,
     "index": _index,
     "take": lambda node: called("take", node.operands, f"axis={node.params[0]}"),
     "one_hot": lambda node: called("one_hot", node.operands, str(node.params[0])),

@@ -142,8 +142,8 @@ class Applied:
             if id(top) in seen:
                 continue
             seen.add(id(top))
-            if isinstance(top, Applied):
-                stack.extend(top.args[1:])
+            if isinstance(top, Applied):  # a size in a parameter is no variable
+                stack.extend(top.args[2:] if top.name != "map" else top.args[1:])
             else:
                 found |= top.free_symbols
         return found.difference(SLOTS)

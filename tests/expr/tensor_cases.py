@@ -183,6 +183,7 @@ FORMS = [
     called("pad", (A,), ((0, 0), (2, 1)), constant_values=-1.5),
     called("roll", (A,), 1, axis=1),
     called("roll", (A,), -1, axis=0),
+    called("roll", ((3, 4),), 5),
     called("diag", (V,)),
     called("diag", ((3, 3),)),
     called("trace", ((3, 3),)),
@@ -252,7 +253,19 @@ ALGEBRA = [
         lambda x, y: np.linalg.solve(np.broadcast_to(positive(x), (2, 3, 3)), y),
     ),
 ]
-CASES = [*ARITHMETIC, *REDUCTIONS, *FORMS, *PRODUCTS, *ALGEBRA]
+NUMPY = [  # NumPy's own functions, given tensors
+    both("np.sum", (C,), lambda c: np.sum(c, axis=(0, 2)) + np.mean(c, axis=-1).sum(axis=0)),
+    both("np.where", (A,), lambda x: np.where(x > 0, np.exp(x), 1 + x)),
+    both("np.concatenate", (A, B), lambda x, y: np.concatenate([x, y], axis=1)[:, 1:]),
+    both("np.stack", (A, B), lambda x, y: np.stack([x, y])),
+    both("np.einsum", (A, C), lambda x, c: np.einsum("nm,bnm->b", x, c)),
+    both("np.dot", (A, V), lambda x, v: np.dot(x, v) * np.linalg.norm(x, axis=1)),
+    both("np.transpose", (C,), lambda c: np.transpose(c, (1, 0, 2)) - np.swapaxes(c, 0, 1)),
+    both("np.reshape", (C,), lambda c: np.reshape(c, (-1, 3))),
+    both("np.linalg", ((3, 3), V), lambda x, v: np.linalg.solve(x @ x.T + np.eye(3), v[:3])),
+    both("np.trace", ((3, 3),), lambda x: np.trace(x) * np.max(x)),
+]
+CASES = [*NUMPY, *ARITHMETIC, *REDUCTIONS, *FORMS, *PRODUCTS, *ALGEBRA]
 
 
 def symbols(case: Case) -> list[Any]:
