@@ -10,12 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from symgrad.errors import BackendError
+from symgrad.numeric import llvm_scipy
 from symgrad.numeric.backend import Backend, Executable, Packed
 from symgrad.numeric.inline import inline
 from symgrad.numeric.llvm_call import Descriptors, points_of
@@ -27,7 +29,9 @@ from symgrad.numeric.llvm_point import PointCall, numpy_table
 from symgrad.numeric.llvm_tiers import Options, Point, Vectors, background
 from symgrad.numeric.program import Program
 from symgrad.numeric.spelling import unspelled
+from symgrad.rules.row import Gate
 
+DIGAMMA = Gate("digamma")  # polygamma of order 0
 THREADS = 2
 BUDGET = 20.0  # seconds that compiling may take
 HOT_WORK = 50_000_000  # operations on points after which better code pays
@@ -51,7 +55,8 @@ class Native(Executable):
         start = perf_counter()
         self._type = np.dtype(dtype)
         self._options = options
-        spelled = reordered(inline(program, SPELLINGS))
+        spelled = reordered(_plain_gates(program))
+        llvm_scipy.provide({op.gate.name for op in spelled.operations})
         self._vectors = Vectors(spelled, options, double=dtype == "float64")
         self._tier = self._vectors.kept() or self._vectors.quick()
         self._point: Point | None = None
@@ -249,7 +254,23 @@ def _rebuilt(program: Program, dtype: str, options: Options) -> Native:
 
 def missing(program: Program) -> list[str]:
     """Return what LLVM cannot spell: gates without a formula, complex numbers."""
-    return unspelled(inline(program, SPELLINGS), SPELLINGS, "llvm")
+    plain = _plain_gates(program)
+    used = {op.gate.name for op in plain.operations}
+    return unspelled(plain, SPELLINGS.keys() - llvm_scipy.absent(used), "llvm")
+
+
+def _plain_gates(program: Program) -> Program:
+    """Return the program in gates that LLVM spells, as far as there are formulas."""
+    inlined = inline(program, SPELLINGS)
+    zeros = {k for k, c in enumerate(inlined.constants, len(inlined.inputs)) if c == 0}
+    special = [op.gate.name == "polygamma" and op.args[0] in zeros for op in inlined.operations]
+    if not any(special):
+        return inlined
+    operations = tuple(
+        replace(op, gate=DIGAMMA, args=op.args[1:], dead=()) if is_digamma else op
+        for op, is_digamma in zip(inlined.operations, special, strict=True)
+    )
+    return replace(inlined, operations=operations)
 
 
 LLVM = Backend("llvm", build, missing, absent)

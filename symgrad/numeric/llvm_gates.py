@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from functools import reduce
 
+from symgrad.numeric import llvm_scipy
 from symgrad.numeric.kernels import SELU_ALPHA, SELU_SCALE
 from symgrad.numeric.llvm_math import has_sincos, sincos
 from symgrad.numeric.llvm_writer import Writer
@@ -18,6 +19,7 @@ Spelling = Callable[..., str]
 
 INF, NAN = math.inf, math.nan
 LN2 = math.log(2.0)
+LI_TWO = 1.0451637801174927  # li(2), DLMF 6.2.9
 
 
 def named(name: str) -> Spelling:
@@ -254,6 +256,27 @@ def kronecker(w: Writer, x: str, y: str) -> str:
     return w.select(w.compare("oeq", x, y), w.constant(1.0), elsewhere)
 
 
+def by_scipy(name: str, result: int = 0) -> Spelling:
+    """Return the spelling of a function of SciPy."""
+    return lambda w, *args: llvm_scipy.call(w, name, *args, result=result)
+
+
+def of_log(w: Writer, x: str) -> str:
+    """Return the logarithmic integral li(x)."""
+    return llvm_scipy.call(w, "expi", w.call("log", x))
+
+
+def right_half(name: str, result: int) -> Spelling:
+    """Return the spelling of a function that is complex where x < 0: nan there."""
+
+    def spelled(w: Writer, x: str) -> str:
+        x = w.number(x)
+        value = llvm_scipy.call(w, name, w.intrinsic("fabs", x), result=result)
+        return w.select(w.compare("olt", x, w.constant(0.0)), w.constant(NAN), value)
+
+    return spelled
+
+
 LIBM = {
     **{name: name for name in ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "cbrt")},
     **{name: name for name in ("tan", "asin", "acos", "atan", "atan2", "hypot")},
@@ -332,10 +355,30 @@ ACTIVATIONS: dict[str, Spelling] = {
     "selu": selu,
     "gelu": gelu,
 }
+SCIPY: dict[str, Spelling] = {
+    **{
+        name: by_scipy(llvm_scipy.CALLED[name]) for name in ("erfi", "erfinv", "erfcinv", "digamma")
+    },
+    **{name: by_scipy(llvm_scipy.CALLED[name]) for name in ("Ei", "elliptic_k", "beta")},
+    **{f"bessel{kind}": by_scipy(f"{kind}v") for kind in "jyik"},
+    "li": of_log,
+    "Li": lambda w, x: w.sub(of_log(w, x), w.constant(LI_TWO)),
+    "fresnels": by_scipy("fresnel", 0),
+    "fresnelc": by_scipy("fresnel", 1),
+    "Si": by_scipy("sici", 0),
+    "Ci": right_half("sici", 1),
+    "Shi": by_scipy("shichi", 0),
+    "Chi": right_half("shichi", 1),
+    "airyai": by_scipy("airy", 0),
+    "airyaiprime": by_scipy("airy", 1),
+    "airybi": by_scipy("airy", 2),
+    "airybiprime": by_scipy("airy", 3),
+}
 SPELLINGS: dict[str, Spelling] = {
     **{gate: named(function) for gate, function in LIBM.items()},
     **ARITHMETIC,
     **QUOTIENTS,
     **ROUTING,
     **ACTIVATIONS,
+    **SCIPY,
 }
