@@ -323,3 +323,54 @@ REFUSED = [
 def test_what_does_not_fit_is_named(ask: Any, message: str) -> None:
     with pytest.raises(ShapeError, match=message):
         ask()
+
+
+# --- a network ---
+
+SIZES = {  # of parameters: two groups, as in AlexNet
+    "w1": (4, 3, 5, 5), "b1": (4,), "w2": (6, 2, 3, 3), "b2": (6,), "w3": (24, 5), "b3": (5,),
+}  # fmt: skip
+
+
+def normalised(x: Any) -> Any:
+    """Return local response normalisation over 3 channels, as torch defines it."""
+    n, c, h, w = x.shape
+    squares = (x**2).reshape(n, 1, c, h * w)
+    means = sg.avg_pool(squares, (3, 1), stride=1, padding=((1, 1), (0, 0)))
+    return x / (2 + 0.5 * means.reshape(n, c, h, w)) ** 0.75
+
+
+def network(x: Any, y: Any, p: dict[str, Any]) -> Any:
+    """Return the loss of a small AlexNet."""
+    h = sg.map("relu", sg.conv(x, p["w1"], stride=2) + p["b1"][:, None, None])
+    h = normalised(sg.max_pool(h, 3, stride=2))
+    h = sg.map("relu", sg.conv(h, p["w2"], padding=1, groups=2) + p["b2"][:, None, None])
+    scores = sg.max_pool(h, 2, stride=2, padding=1).reshape("N", -1) @ p["w3"] + p["b3"]
+    return sg.mean(sg.logsumexp(scores, axis=1) - (sg.one_hot(y, 5) * scores).sum(axis=1))
+
+
+def torch_network(torch: Any, x: Any, y: Any, p: dict[str, Any]) -> Any:
+    f = torch.nn.functional
+    h = f.max_pool2d(f.relu(f.conv2d(x, p["w1"], p["b1"], stride=2)), 3, 2)
+    h = f.local_response_norm(h, 3, alpha=0.5, beta=0.75, k=2.0)
+    h = f.relu(f.conv2d(h, p["w2"], p["b2"], padding=1, groups=2))
+    scores = f.max_pool2d(h, 2, 2, 1).reshape(len(x), -1) @ p["w3"] + p["b3"]
+    return f.cross_entropy(scores, y)
+
+
+def test_a_small_network_has_the_gradients_of_torch(rng: np.random.Generator) -> None:
+    torch = pytest.importorskip("torch")
+    x, y = sg.tensor("x", "N", 3, 15, 13), sg.tensor("y", "N")
+    p = {name: sg.tensor(name, *shape) for name, shape in SIZES.items()}
+    given = {name: rng.normal(size=shape) / 3 for name, shape in SIZES.items()}
+    images, labels = rng.normal(size=(4, 3, 15, 13)), np.array([0, 3, 4, 1])
+    leaves = {name: torch.tensor(a, requires_grad=True) for name, a in given.items()}
+    loss = torch_network(torch, torch.tensor(images), torch.tensor(labels), leaves)
+    loss.backward()
+    fn = sg.compile(network(x, y, p), args=[x, y, *p.values()], wrt=p)
+    value, slopes = fn(images, labels, *given.values())
+
+    np.testing.assert_allclose(value, loss.item(), rtol=1e-13)
+    for name, leaf in leaves.items():
+        expected = leaf.grad.numpy()
+        assert np.linalg.norm(slopes[name] - expected) <= 1e-12 * np.linalg.norm(expected)
