@@ -27,8 +27,6 @@ from symgrad.numeric.wholes import quadrature, term_by_term
 from symgrad.rules import opaque
 from symgrad.rules.row import Gate
 
-PLANS = 1024  # planned operations kept, one for each gate and payload
-
 
 @lru_cache(maxsize=4096)
 def float_of(value: Any) -> Any:
@@ -81,7 +79,7 @@ class Floats:
         found = self._kernels.get(gate)
         if found is None:
             if gate.shape is not None:
-                found = lru_cache(PLANS)(kernels_tensor.kernel(gate.name))
+                found = kernels_tensor.kernel(gate.name)
             elif is_defined(gate, kernels.REAL):
                 found = _by_definition(self, gate)
             else:

@@ -17,6 +17,7 @@ import numpy as np
 Array = Any
 Kernel = Callable[..., Any]
 Indices = tuple[int, ...]
+MOST_PLANS = 64  # orders of contraction kept by one einsum, one for each choice of shapes
 MOST_EXACT = 5  # operands up to which every order of contraction is compared
 
 
@@ -277,6 +278,8 @@ class Many:
         shapes = tuple(map(np.shape, arrays))
         plan = self._plans.get(shapes)
         if plan is None:
+            if len(self._plans) >= MOST_PLANS:
+                self._plans.clear()
             plan = self._plans[shapes] = self._planned(shapes)
         pool = list(arrays)
         for i, j, kernel in plan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -221,7 +222,12 @@ def kernel(name: str) -> Callable[[Any], Kernel]:
     ShapeError
         If there is none: sizes must be bound before numbers are computed.
     """
-    found = PLANNERS.get(name)
-    if found is None:
+    if name not in PLANNERS:
         raise ShapeError(f"`{name}` has no kernel here; bind the sizes of all axes first")
-    return found
+    return partial(planned, name)
+
+
+@lru_cache(maxsize=4096)
+def planned(name: str, payload: Any) -> Kernel:
+    """Return the function of a gate with its payload; made once."""
+    return PLANNERS[name](payload)

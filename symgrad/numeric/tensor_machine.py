@@ -88,7 +88,7 @@ class TensorMachine:
 
     def _reusable(self, steps: Sequence[Step], first: int) -> set[int]:
         """Return the slots whose memory is theirs alone, and that no view looks into."""
-        seen = {a for step in steps if step.gate.name in VIEWS for a in step.args}
+        seen = {a for step in steps if _may_look_into(step) for a in step.args}
         seen.update(self._outputs)
         made = {first + k for k, step in enumerate(steps) if _fresh(step)}
         return {slot for slot in made - seen if self._shapes[slot]}
@@ -153,6 +153,14 @@ def _fresh(step: Step) -> bool:
     if step.gate.shape is not None or step.gate.name in FRESH:
         return step.gate.name not in VIEWS
     return step.gate.name in UFUNCS
+
+
+def _may_look_into(step: Step) -> bool:
+    """Return whether a result may share memory with an operand, or be one."""
+    gate = step.gate
+    if gate.name in VIEWS or gate in (opaque.CALL, opaque.SCAN, ITEM) or gate.kernels:
+        return True
+    return len(step.args) == 1 and gate.arity != (1, 1)  # of one operand, a fold is that operand
 
 
 UFUNCS: dict[str, Any] = {
