@@ -92,25 +92,39 @@ def scaled(node: Any, *, fractions: bool) -> Scaled:
 
 def product(part: Scaled) -> Layout:
     """Lay out sign, scalars, matrices and denominator."""
-    above = [*part.scalar.top, *part.matrices]
-    first, *rest = above
-    is_odd = bool(rest) and _is_chain(first)  # `(A .* B)@C`, `(a.T@x)*x`, lest they be misread
-    pieces: list[Piece] = [(first, UNARY if is_odd else PRODUCT)]
+    scalars, matrices = part.scalar.top, part.matrices
+    if scalars and len(matrices) > 1 and is_inverted(matrices[0]):
+        scalars, matrices = (), (_reciprocal(scalars, matrices[0]), *matrices[1:])
+    first, *rest = (*scalars, *matrices)
+    pieces: list[Piece] = [(first, UNARY if rest and is_odd(first) else PRODUCT)]
     if part.scalar.negative:
         pieces = ["-", (first, UNARY)]
     for place, factor in enumerate(rest, start=1):
-        if is_inverted(factor) and len(part.matrices) == 1:
+        if is_inverted(factor) and len(matrices) == 1:
             pieces += [" ./ ", (factor.args[0], UNARY)]
         else:
-            pieces += ["@" if place > len(part.scalar.top) else "*", (factor, UNARY)]
+            pieces += ["@" if place > len(scalars) else "*", (factor, UNARY)]
     if part.scalar.bottom:
         pieces += ["/", (Product(False, part.scalar.bottom, ()), UNARY)]
     return PRODUCT if rest or part.scalar.bottom else UNARY, pieces
 
 
-def _is_chain(factor: Any) -> bool:
-    is_number = isinstance(factor, ScalarOp) and factor.name == "scalar"
-    return is_number or isinstance(factor, HadamardProduct)
+def _reciprocal(scalars: tuple[Any, ...], inverted: Any) -> Scaled:
+    return Scaled(Product(False, scalars, ()), (inverted,))
+
+
+def is_odd(factor: Any) -> bool:
+    """Return whether a factor is bracketed although it comes first, lest it be misread.
+
+    So are `(A .* B)@C`, `(2 ./ A)@B` and `(a.T@x)*x`.
+    """
+    if isinstance(factor, ScalarOp):
+        return factor.name == "scalar"
+    if isinstance(factor, MatMul):
+        factor = scaled(factor, fractions=True)
+    if isinstance(factor, Scaled):
+        return len(factor.matrices) == 1 and is_inverted(factor.matrices[0])
+    return isinstance(factor, HadamardProduct) or is_inverted(factor)
 
 
 def terms(node: Any, *, fractions: bool) -> list[tuple[bool, Any]]:
@@ -220,7 +234,8 @@ def _infix(symbol: str, level: int, *, left: int, right: int) -> Callable[[Seque
 def _chosen(nodes: Sequence[Any]) -> Layout:
     x, y, tie = nodes
     symbol = ">=" if tie is S.One else ">"
-    note: list[Piece] = [] if tie in (S.Zero, S.One) else [", tie=", (tie, 0)]
+    shown: Piece = f"{tie.p}/{tie.q}" if tie.is_Rational else (tie, 0)
+    note: list[Piece] = [] if tie in (S.Zero, S.One) else [", tie=", shown]
     above = COMPARISON + 1
     return ATOM, ["1(", (x, above), f" {symbol} ", (y, above), *note, ")"]
 

@@ -152,7 +152,8 @@ class _Style:
         if product.negative:
             pieces: list[Piece] = ["-", (first, UNARY)]
         elif rest or product.bottom:
-            pieces = [(first, PRODUCT)]
+            is_odd = bool(rest) and matrix_layouts.is_odd(first)
+            pieces = [(first, UNARY if is_odd else PRODUCT)]
         else:
             return self.layout(first)
         for factor in rest:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from sympy import Expr
 
@@ -78,24 +79,21 @@ def parse(
     functions : iterable of str
         Names of undefined functions.
     shapes : mapping of str to size or pair of sizes, optional
-        The matrices of the text: `{"W": ("m", "n"), "x": "n"}`, where one size makes a column
-        and a name is a size left open. With it, even empty, `@ .* ./ .^ .T '` and the
-        functions of matrices are read; every other name is a scalar.
+        The matrices: `{"W": ("m", "n"), "x": "n"}`; one size makes a column, a name leaves a
+        size open. With it, even empty, `@ .* ./ .^ .T '` and functions of matrices are read.
     assume : mapping of str to facts, optional
         What is known of a matrix: `{"A": ("symmetric",)}`.
 
     Raises
     ------
     ParseError, LimitError, TextShapeError
-        If the text is no expression, or too large, or shapes do not fit; the message points at the
-        place.
+        If the text is wrong, too large, or shapes do not fit; the message points at the place.
     UnsupportedError, UnknownNameError, ShapeError
         If `text`, a constant, a function, a shape or a fact is of a wrong kind or unknown.
 
     Notes
     -----
-    Numbers are exact decimals, `^` is `**`, and unary minus is always a node of its own. Time
-    and memory are linear in the length of the text.
+    Numbers are exact decimals, `^` is `**`, unary minus is a node. Linear in time and memory.
 
     Examples
     --------
@@ -104,16 +102,20 @@ def parse(
     >>> parse("norm2(W@x - y)", shapes={"W": ("m", "n"), "x": "n", "y": "m"})
     Parsed(norm2(W@x - y))
     """
-    if not isinstance(text, str):
-        found = type(text).__name__
-        raise UnsupportedError(f"`parse` takes text, but found {found}; only text needs parsing")
     is_plain = shapes is None and not assume
     known = None if is_plain else declared(shapes or {}, assume)
     scope = Scope(constants, functions, known)
-    machine = Machine(text, limits, scope, matrices=not is_plain)
+    machine = Machine(_checked(text), limits, scope, matrices=not is_plain)
     try:
         expr = machine.read()
     except Refusal as refusal:
         kind = TextShapeError if refusal.shape else LimitError if refusal.limit else ParseError
         raise kind(refusal.message, text, refusal.position) from None
-    return Parsed(expr, machine.scope.names, machine.spans)
+    return Parsed(expr, scope.names, machine.spans)
+
+
+def _checked(text: Any) -> str:
+    if isinstance(text, str):
+        return text
+    found = type(text).__name__
+    raise UnsupportedError(f"`parse` takes text, but found {found}; only text needs parsing")

@@ -268,7 +268,11 @@ PRINTED = {
     "ones(n) + ones(n)": "ones(n, 1) + ones(n, 1)",
     "log(x.T@x)": "log(x.T@x)",
     "-2*x.T@x/3": "-2*x.T@x/3",
+    "x.T@A@x*a": "(x.T@A@x)*a",
+    "a*(1 ./ A)@B": "(a ./ A)@B",
+    "1 ./ A@B": "(1 ./ A)@B",
     "1(A@x >= 0)": "1(A@x >= 0)",
+    "1(x > a, tie=1/2)": "1(x > a, tie=1/2)",
     "where(0 < x < 1, x, 1 - x)": "where(0 < x and x < 1, x, 1 - x)",
 }
 
@@ -317,6 +321,27 @@ def test_gradients_of_parsed_texts_are_printed_and_read_back(
 
     assert printed == expected
     assert text(read(printed)) == expected
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_gradients_are_printed_so_that_they_read_back(seed: int) -> None:
+    written = RANDOM["random_text"](seed, depth=1 + seed % 3)
+    scalar = f"norm2({written})" if seed % 2 else f"log(2 + exp(sin(mean({written}))))"
+    shapes, at = RANDOM["SHAPES"], RANDOM["point"](seed)
+    parsed = parse(scalar, shapes=shapes)
+    names = [str(s) for s in sg.graph(parsed).inputs if str(s) in at]
+    expected = sg.run(parsed, {name: at[name] for name in names}).grad
+
+    for name, found in sg.grad(parsed, dict(zip(names, names, strict=True))).items():
+        printed = text(found)
+        again = parse(printed, shapes=shapes)
+        held = {str(s): at[str(s)] for s in sg.graph(again).inputs if str(s) in at}
+        held |= RANDOM["SIZES"]
+
+        assert text(again.expr) == printed
+        np.testing.assert_allclose(
+            np.squeeze(sg.evaluate(again, held)), np.squeeze(expected[name]), rtol=1e-8, atol=1e-10
+        )
 
 
 def test_every_operation_of_the_heads_can_be_read() -> None:
