@@ -2,8 +2,8 @@
 
 A tree of SymPy's matrix algebra and symgrad's heads becomes a NumPy array, a column `n × 1`. The
 entries are floats, or SymPy symbols: then it is the same formula written out in scalars, with
-determinants by cofactors, inverses by adjugates and the Cholesky factor by its recursion. Nothing
-here knows a derivative. Loaded by `runpy`.
+determinants by cofactors, inverses by adjugates and the Cholesky factor by its recursion. Only
+`scalar_gradient` asks the engine, for derivatives of scalars. Loaded by `runpy`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import numpy as np
 import scipy.linalg
 import sympy
 from sympy import Basic
+
+import symgrad as sg
 
 Values = Mapping[Any, Any]
 
@@ -325,3 +327,64 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
 def _lower(matrix: Any) -> Any:
     rows, columns = np.indices(matrix.shape)
     return np.where(rows >= columns, matrix, sympy.S.Zero)
+
+
+# --- whole questions ---
+
+
+def evaluated(expr: Any, formula: Any, at: Mapping[str, Any]) -> Any:
+    """Return what an expression is where names have values; flat vectors are columns.
+
+    Parameters
+    ----------
+    expr : Basic
+        What is evaluated.
+    formula : Basic
+        Whose symbols these are.
+    at : mapping of str to array or number
+        The values, sizes included.
+    """
+    known = symbols_at(formula, at) | symbols_at(expr, at)
+    return value(expr, known)
+
+
+def symbols_at(formula: Any, at: Mapping[str, Any]) -> dict[Any, Any]:
+    """Return values by symbol, vectors as columns."""
+    return {s: _column(s, at[s.name]) for s in formula.free_symbols if s.name in at}
+
+
+def _column(symbol: Any, given: Any) -> Any:
+    if not isinstance(symbol, sympy.MatrixSymbol):
+        return given
+    array = np.asarray(given, dtype=float)
+    return array.reshape(-1, 1) if symbol.shape[1] == 1 else np.atleast_2d(array)
+
+
+def scalar_gradient(formula: Any, wrt: str, at: Mapping[str, Any]) -> Any:
+    """Return a gradient by the scalar engine, entry by entry, of the formula written out."""
+    values: dict[Any, Any] = {}
+    entries: dict[Any, Any] = {}
+    for symbol, given in symbols_at(formula, at).items():
+        if isinstance(given, np.ndarray):
+            made = np.empty(given.shape, dtype=object)
+            for i, j in np.ndindex(given.shape):
+                made[i, j] = sympy.Symbol(f"{symbol.name}_{i}_{j}")
+                values[made[i, j]] = float(given[i, j])
+            entries[symbol] = made
+        elif isinstance(given, float):
+            entries[symbol] = symbol
+            values[symbol] = given
+        else:
+            entries[symbol] = given
+    scalars = value(formula, entries, Symbols)
+    (wanted,) = [made for symbol, made in entries.items() if symbol.name == wrt]
+    by_entry, held = sg.run(scalars, values).grad, scalars.free_symbols
+    return np.vectorize(lambda s: float(by_entry[s]) if s in held else 0.0)(wanted)
+
+
+def same(expected: Any, found: Any, tolerance: float) -> bool:
+    """Return whether arrays are equal up to a tolerance relative to the largest entry."""
+    wanted, got = (np.asarray(a, dtype=float).squeeze() for a in (expected, found))
+    assert wanted.shape == got.shape
+    scale = max(1.0, float(np.max(np.abs(wanted))))
+    return bool(np.max(np.abs(wanted - got)) <= tolerance * scale)
