@@ -74,8 +74,7 @@ def parse(
     limits : Limits
         What the reader refuses to exceed.
     constants : iterable of str, or mapping of str to number
-        Names that are numbers besides `pi`: of E, I, oo, nan, GoldenRatio, EulerGamma and
-        Catalan, or of one's own with their values.
+        Names that are numbers besides `pi`: those of `scope.CONSTANTS`, or one's own.
     functions : iterable of str
         Names of undefined functions.
     shapes : mapping of str to size or pair of sizes, optional
@@ -106,12 +105,16 @@ def parse(
     known = None if is_plain else declared(shapes or {}, assume)
     scope = Scope(constants, functions, known)
     machine = Machine(_checked(text), limits, scope, matrices=not is_plain)
+    return Parsed(_read(machine, text), scope.names, machine.spans)
+
+
+def _read(machine: Machine, text: str) -> Expr:
     try:
-        expr = machine.read()
+        expr: Expr = machine.read()
     except Refusal as refusal:
         kind = TextShapeError if refusal.shape else LimitError if refusal.limit else ParseError
         raise kind(refusal.message, text, refusal.position) from None
-    return Parsed(expr, scope.names, machine.spans)
+    return expr
 
 
 def _checked(text: Any) -> str:
