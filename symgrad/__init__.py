@@ -10,6 +10,7 @@ from symgrad.calculus.derivatives import diff, grad, value_and_grad
 from symgrad.calculus.products import hessian, hvp, jacobian, jvp, vjp
 from symgrad.dag.digraph import Graph, graph
 from symgrad.errors import SymgradError
+from symgrad.expr import tensor_latex as _tensor_latex
 from symgrad.expr import tensor_numpy as _tensor_numpy
 from symgrad.expr.heads import stop_gradient
 from symgrad.expr.limits import Limits
@@ -75,7 +76,7 @@ from symgrad.show import formulas as _formulas
 from symgrad.show import tables as _tables
 
 # Rooms that serve lower ones when they load.
-_PROVIDERS = (_inner, _tensor_numpy, _saved_program, _formulas, _tables)
+_PROVIDERS = (_inner, _tensor_latex, _tensor_numpy, _saved_program, _formulas, _tables)
 
 __version__ = "0.1.0"
 

@@ -80,6 +80,9 @@ class AnyTensor(Operators, Basic):  # type: ignore[misc]
     def _sympystr(self, printer: Any, *_: Any) -> str:
         return str(service("expr.text")(self))
 
+    def _latex(self, printer: Any, *_: Any) -> str:
+        return str(service("tensor.latex")(self, printer))
+
 
 class TensorSymbol(AnyTensor):
     """A tensor by name."""
@@ -174,6 +177,9 @@ class TensorScalar(Applied, Expr):  # type: ignore[misc]
 
     def _sympystr(self, printer: Any, *_: Any) -> str:
         return str(service("expr.text")(self))
+
+    def _latex(self, printer: Any, *_: Any) -> str:
+        return str(service("tensor.latex")(self, printer))
 
     def _eval_derivative(self, symbol: Any) -> Any:
         if symbol not in self.free_symbols:

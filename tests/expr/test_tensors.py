@@ -306,6 +306,27 @@ def test_gradients_are_written_with_places_windows_and_indicators() -> None:
         assert expected == str(sg.grad(f, wrt))
 
 
+IN_LATEX = [
+    (2 * (X.T @ (X @ w - b)), r"2 \, \left(\mathbf{X}^\top \left(\mathbf{X} \mathbf{w} - \mathbf{b}"
+     r"\right)\right)"),
+    (X * X / 2, r"\frac{\mathbf{X} \odot \mathbf{X}}{2}"),
+    (sg.sum((X / Y) ** 2) * a, r"a \operatorname{sum}\left(\left(\mathbf{X} \oslash \mathbf{Y}"
+     r"\right)^{\circ 2}\right)"),
+    (w @ w + 1, r"\mathbf{w} \cdot \mathbf{w} + 1"),
+    (sg.map(sympy.tanh, X), r"\tanh\left(\mathbf{X}\right)"),
+    (sg.sum(X, axis=0), r"\operatorname{sum}_{\mathrm{axis}\,0}\left(\mathbf{X}\right)"),
+    (sg.norm(w), r"\left\lVert \mathbf{w} \right\rVert_{2}"),
+    (sg.solve(S, w), r"\mathbf{S}^{-1} \mathbf{w}"),
+    (sg.one_hot(b, 5), r"\operatorname{one\_hot}(\mathbf{b}\mathtt{, 5})"),
+    (sg.grad(sg.sum(sg.map("relu", w)), w), r"\mathbf{1}\left(\mathbf{w} > 0\right)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("made", "expected"), IN_LATEX, ids=lambda part: str(part)[:40])
+def test_tensors_have_latex(made: Any, expected: str) -> None:
+    assert expected == sympy.latex(made)
+
+
 # --- errors ---
 
 REFUSED = [
