@@ -25,6 +25,7 @@ def jacobian(
     wrt: Any = None,
     *,
     sparse: bool = False,
+    layout: str = "axes",
     simplify: str = "light",
     kinks: str = "min_norm",
 ) -> Any:
@@ -38,6 +39,9 @@ def jacobian(
         n variables. Default: every variable, in order of first appearance.
     sparse : bool
         Whether only the entries that can differ from 0 are derived, and a `SparseMatrix` is made.
+    layout : {"axes", "vec"}
+        For matrices: the axes of the output, then those of the variable; or a matrix over stacked
+        columns, `kron(B.T, A)` for `A*X*B` by `X`.
     simplify, kinks
         As for `grad`.
 
@@ -60,7 +64,7 @@ def jacobian(
         plan = sparse_jacobian(source, structure.nodes_of(source, wanted), kinks)
         return SparseMatrix(*plan.pattern.shape, _entries(plan, simplify))
     if source.nodes.shapes:
-        found = blocks.jacobian_blocks(source, structure.nodes_of(source, wanted), kinks)
+        found = blocks.jacobian_blocks(source, _nodes(source, wanted), kinks, layout)
         return _arranged(found, isinstance(F, (list, tuple)), wrt)
     grown = growth.jacobian_graph(source, structure.nodes_of(source, wanted), kinks)
     entries = forms.closed(grown.nodes, grown.outputs, simplify=simplify)
@@ -72,6 +76,7 @@ def hessian(
     wrt: Any = None,
     *,
     sparse: bool = False,
+    layout: str = "axes",
     simplify: str = "light",
     kinks: str = "min_norm",
 ) -> Any:
@@ -85,8 +90,8 @@ def hessian(
         n variables. Default: every variable, in order of first appearance.
     sparse : bool
         Whether only the entries that can differ from 0 are derived, and a `SparseMatrix` is made.
-    simplify, kinks
-        As for `grad`.
+    layout, simplify, kinks
+        As for `jacobian` and `grad`.
 
     Returns
     -------
@@ -110,7 +115,7 @@ def hessian(
         mirrored = {(j, i): entry for (i, j), entry in half.items()}
         return SparseMatrix(*plan.pattern.shape, half | mirrored)
     if source.nodes.shapes:
-        found = blocks.hessian_blocks(source, structure.nodes_of(source, wanted), kinks)
+        found = blocks.hessian_blocks(source, _nodes(source, wanted), kinks, layout)
         return _arranged(found, len(wanted) > 1, wrt)
     grown = growth.hessian_graph(source, structure.nodes_of(source, wanted), kinks)
     entries = forms.closed(grown.nodes, grown.outputs, simplify=simplify)
@@ -234,6 +239,9 @@ def hvp(f: Any, wrt: Any, v: Any, *, simplify: str = "light", kinks: str = "min_
     bars = growing.pull({source.outputs[0]: growing.one()}, wanted)
     dots = growing.push(_seeds(growing, wanted, source.outputs[1:]), bars)
     return structure.rename(wrt, forms.closed(growing.nodes, dots, simplify=simplify))
+
+
+_nodes = structure.nodes_of
 
 
 def _arranged(found: blocks.Blocks, several: bool, wrt: Any) -> Any:

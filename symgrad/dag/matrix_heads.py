@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sympy import Determinant, Inverse
+from sympy import Determinant, Inverse, S
 
-from symgrad.dag.matrix_pen import Pen, shaped, squared
+from symgrad.dag.matrix_pen import Pen, identity, shaped, squared
 from symgrad.dag.nodes import DIV, MUL
 from symgrad.errors import UnsupportedError
 from symgrad.expr.dims import letters, shape_of, squeezed
@@ -99,6 +99,28 @@ def combine_tril(builder: Any, operation: Any) -> int:
     return node if shape == (1, 1) else Pen(builder.grower).apply(tensors.TRIL, node, payload=False)
 
 
+def combine_vec(builder: Any, operation: Any) -> int:
+    """Build the columns of a matrix, stacked."""
+    node, shape = shaped(builder, operation.operands[0])
+    if 1 in shape:
+        return node
+    pen = Pen(builder.grower)
+    turned = pen.einsum([("i", "j")], ("j", "i"), [node])
+    return pen.apply(tensors.RESHAPE, turned, payload=squeezed(operation.shape))
+
+
+def combine_commutation(builder: Any, operation: Any) -> int:
+    """Build the matrix that makes the stacked columns of `X` those of `X.T`."""
+    pen = Pen(builder.grower)
+    rows, columns = shape_of(operation.params)
+    one = pen.number(S.One)
+    sizes = {"i": rows, "j": columns}
+    if 1 in (rows, columns):
+        return identity(pen, shape_of(operation.shape))
+    wide = pen.einsum([()], ("i", "j", "j", "i"), [one], sizes)
+    return pen.apply(tensors.RESHAPE, wide, payload=shape_of(operation.shape))
+
+
 def combine_frechet(builder: Any, operation: Any) -> int:
     """Build the derivative of the matrix exponential along some directions."""
     nodes = [builder.value(o) for o in operation.operands]
@@ -125,6 +147,8 @@ OPERATIONS: dict[str, Callable[[Any, Any], int]] = {
     "dot": combine_dot,
     "solve": combine_solve,
     "tril": combine_tril,
+    "vec": combine_vec,
+    "commutation": combine_commutation,
     "expm_frechet": combine_frechet,
     "one_hot": combine_one_hot,
     "norm": over_axes(length),

@@ -180,8 +180,8 @@ def written(expr: Any, write: Callable[[Any], str]) -> str:
             entries = [sympy.Symbol(text) if is_wide else o for is_wide, text, o in parts]
             return write(literal.apply(gate.head, *entries))
     options = [f"axis={axis}" for axis in expr.params] if expr.name in REDUCTIONS else []
-    if expr.name == "one_hot":
-        options = [str(expr.params[0])]
+    if expr.name in ("one_hot", "commutation"):
+        options = [str(size) for size in expr.params]
     name = expr.params[0] if expr.name == "map" else expr.name
     return f"{name}({', '.join([*operands, *options])})"
 
@@ -307,5 +307,7 @@ SHAPES: dict[str, Callable[..., Shape]] = {
     "cholesky": lambda name, params, shapes: square(name, shapes[0]),
     "tril": lambda name, params, shapes: square(name, shapes[0]),
     "solve": _solved,
+    "vec": lambda name, params, shapes: (shapes[0][0] * shapes[0][1], 1),
+    "commutation": lambda name, params, shapes: (params[0] * params[1],) * 2,
     "one_hot": lambda name, params, shapes: (dim(params[0]), 1),
 }

@@ -156,6 +156,11 @@ def _filled(head: Any, value: Any) -> Callable[[Call], Any]:
     return build
 
 
+def _commutation(call: Call) -> Any:
+    sizes = [_number(size(value)) for value in call.values]
+    return call.algebra.operation("commutation", sizes, [], call.place)
+
+
 def _one_hot(call: Call) -> Any:
     index, length = call.values
     place, known = operands.number(index), size(length)
@@ -196,7 +201,7 @@ Row = tuple[str, Callable[[Call], Any], int, int]
 # Operations that are called as they are named, and how many operands they take.
 BY_NAME = {
     **dict.fromkeys(("logdet", "norm", "norm2", "sum", "mean", "softmax", "log_softmax"), 1),
-    **dict.fromkeys(("winners", "losers", "cholesky", "expm", "tril"), 1),
+    **dict.fromkeys(("winners", "losers", "cholesky", "expm", "tril", "vec"), 1),
     "expm_frechet": 2,
 }
 
@@ -214,6 +219,7 @@ ROWS: tuple[Row, ...] = (
     ("ones", _filled(sympy.OneMatrix, S.One), 1, 2),
     ("zeros", _filled(sympy.ZeroMatrix, S.Zero), 1, 2),
     ("one_hot", _one_hot, 2, 2),
+    ("commutation", _commutation, 2, 2),
 )
 
 # What a function of matrices is where every argument is a scalar.
@@ -230,6 +236,7 @@ OF_SCALARS: dict[str, Callable[..., Any]] = {
     "dot": literal.mul,
     "kron": literal.mul,
     "solve": lambda a, b: literal.div(b, a),
+    "vec": lambda x: x,
 }
 
 

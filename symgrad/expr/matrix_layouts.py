@@ -208,8 +208,8 @@ def operation(node: Any) -> Layout:
     """Lay out an operation known by name."""
     if node.name == "map":
         return _entrywise(str(node.params[0]), node.operands)
-    if node.name == "one_hot":
-        return ATOM, ["one_hot(", *separated((*node.operands, *node.params)), ")"]
+    if node.name in ("one_hot", "commutation"):
+        return ATOM, [f"{node.name}(", *separated((*node.operands, *node.params)), ")"]
     axis = [f", axis={n}" for n in node.params] if node.name in REDUCTIONS else []
     return ATOM, [f"{node.name}(", *separated(node.operands), *axis, ")"]
 

@@ -15,26 +15,49 @@ from symgrad.calculus.growth import Growth
 from symgrad.calculus.notation.algebra import Algebra
 from symgrad.calculus.notation.linear import Probe
 from symgrad.calculus.notation.read import Reader
+from symgrad.calculus.notation.vectorised import spell_vec
 from symgrad.calculus.notation.view import View
 from symgrad.dag.digraph import Graph
+from symgrad.errors import UnsupportedError
 
 Blocks = list[list[Any]]
 
 
-def jacobian_blocks(source: Graph, wrt: Sequence[int | None], kinks: str) -> Blocks:
+LAYOUTS = ("axes", "vec")
+
+
+def jacobian_blocks(
+    source: Graph, wrt: Sequence[int | None], kinks: str, layout: str = "axes"
+) -> Blocks:
     """Return a block for each output and variable."""
+    check_layout(layout)
     growth = Growth(source, kinks)
-    return [_row(growth, output, wrt) for output in source.outputs]
+    return [_row(growth, output, wrt, layout) for output in source.outputs]
 
 
-def hessian_blocks(source: Graph, wrt: Sequence[int | None], kinks: str) -> Blocks:
+def hessian_blocks(
+    source: Graph, wrt: Sequence[int | None], kinks: str, layout: str = "axes"
+) -> Blocks:
     """Return a block for each pair of variables."""
+    check_layout(layout)
     growth = Growth(source, kinks)
     bars = growth.pull({source.outputs[0]: growth.one()}, wrt)
-    return [_row(growth, bar, wrt) for bar in bars]
+    return [_row(growth, bar, wrt, layout) for bar in bars]
 
 
-def _row(growth: Growth, output: int, wrt: Sequence[int | None]) -> list[Any]:
+def check_layout(layout: str) -> None:
+    """Refuse a layout that does not exist.
+
+    Raises
+    ------
+    UnsupportedError
+        If there is none of that name.
+    """
+    if layout not in LAYOUTS:
+        raise UnsupportedError(f"layout={layout!r} is no layout; use {' or '.join(LAYOUTS)}")
+
+
+def _row(growth: Growth, output: int, wrt: Sequence[int | None], layout: str) -> list[Any]:
     """Return the Jacobians of one node."""
     nodes = growth.nodes
     shape = nodes.shapes.get(output, ())
@@ -47,7 +70,13 @@ def _row(growth: Growth, output: int, wrt: Sequence[int | None]) -> list[Any]:
     if not shape:
         return [view.write(f, _Row if len(algebra.shape(f)) == 1 else None) for f in forms]
     taken = Probe(algebra, probe, shape)
-    return [view.write(taken.taken_out(f)) for f in forms]
+    found = [taken.taken_out(f) for f in forms]
+    if layout == "axes":
+        return [view.write(f) for f in found]
+    speller = view.matrix_speller
+    for form in found:
+        speller.spell_parts(form)
+    return [spell_vec(algebra, speller, f, len(shape)) for f in found]
 
 
 class _Row:

@@ -55,6 +55,11 @@ class Speller:
                 )
         return self.made[root]
 
+    def spell_parts(self, root: int) -> None:
+        """Write all that a form is made of, but not the form, which may have any axes."""
+        for number in self._inner(root):
+            self.spell(number)
+
     def _needed(self, root: int) -> list[int]:
         """Return what a form is made of, itself last."""
         seen, stack = {root}, [root]
@@ -109,14 +114,14 @@ class Speller:
         return collected(terms, shape)
 
     def _number(self, product: Product, coefficient: Any) -> Any:
-        scalars, joiner = self._pieces(product, Form((), ()))
+        scalars, joiner = self.pieces(product, ())
         if joiner.pieces:
             raise UnsupportedError("a sum over more than two shared axes has no matrix notation")
         return sympy.Mul(coefficient, *scalars, *joiner.scalars)
 
-    def _pieces(self, product: Product, form: Form) -> tuple[list[Any], Joiner]:
+    def pieces(self, product: Product, shape: Sequence[Any]) -> tuple[list[Any], Joiner]:
         """Return the scalar factors of a product, and its matrices joined."""
-        sizes = dict(zip(product.out, form.shape, strict=True))
+        sizes = dict(zip(product.out, shape, strict=True))
         scalars, pieces = [], []
         for atom, indices, exponent in product.factors:
             value = self.made[atom]
@@ -136,7 +141,7 @@ class Speller:
         return scalars, joiner
 
     def _term(self, product: Product, coefficient: Any, form: Form) -> Term:
-        scalars, joiner = self._pieces(product, form)
+        scalars, joiner = self.pieces(product, form.shape)
         number = sympy.Mul(coefficient, *scalars, *joiner.scalars)
         return number, arranged(joiner, matrix_of(form.shape))
 
