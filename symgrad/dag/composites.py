@@ -109,7 +109,10 @@ def _passed(nodes: Nodes, outputs: Sequence[int], names: Mapping[str, int], rebu
     return made, [new[o] for o in outputs], {name: new[n] for name, n in names.items()}
 
 
-def _copied(made: Nodes, gate: Gate, args: tuple[int, ...], payload: Any, moved: Moved) -> int:
+def _copied(made: Nodes, nodes: Nodes, node: int, args: tuple[int, ...], moved: Moved) -> int:
+    gate, payload = nodes.gates[node], nodes.payloads[node]
+    if gate is VARIABLE:
+        return made.variable(payload, nodes.shapes.get(node, ()))
     if gate is opaque.CALL or gate is opaque.SCAN:
         payload = (moved[id(payload[0])], *payload[1:])
     return made.add(gate, args, payload)
@@ -154,13 +157,13 @@ class _Collapser:
         made = Nodes()
         grower = Grower(made)
         new: dict[int, int] = {}
-        rows = zip(self.nodes.gates, self.nodes.args, self.nodes.payloads, strict=True)
-        for node, (gate, args, payload) in enumerate(rows):
+        for node, args in enumerate(self.nodes.args):
             plan = self._plans.get(node)
             if plan is not None:
                 new[node] = self._grown(grower, plan, new)
             elif self._needed[node]:
-                new[node] = _copied(made, gate, tuple(new[a] for a in args), payload, moved)
+                operands = tuple(new[a] for a in args)
+                new[node] = _copied(made, self.nodes, node, operands, moved)
         return made, new
 
     def _plan(self) -> None:
@@ -267,12 +270,10 @@ def _expanded(nodes: Nodes, wanted: frozenset[str], moved: Moved) -> Rebuilt:
     known = definitions()
     made = Nodes()
     new: dict[int, int] = {}
-    for node, (gate, args, payload) in enumerate(
-        zip(nodes.gates, nodes.args, nodes.payloads, strict=True)
-    ):
+    for node, (gate, args) in enumerate(zip(nodes.gates, nodes.args, strict=True)):
         operands = tuple(new[a] for a in args)
         if gate.name not in wanted or nodes.constant[node]:
-            new[node] = _copied(made, gate, operands, payload, moved)
+            new[node] = _copied(made, nodes, node, operands, moved)
         elif gate is LOGSUMEXP:
             new[node] = _logarithm_of_sum(made, operands)
         else:

@@ -16,7 +16,7 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 from symgrad.dag.nodes import ADD, CONSTANT, DIV, MUL, NEG, POW, SQRT, SUB, VARIABLE, Nodes
 from symgrad.dag.regions import Region
 from symgrad.expr import hypergeometric, literal
-from symgrad.expr.region import Block, Call, Scan
+from symgrad.expr.region import Block, Call, Scan, as_operand
 from symgrad.rules import opaque, routing, special
 from symgrad.rules.row import Gate
 
@@ -58,7 +58,8 @@ def write_special(gate: Gate, args: Sequence[Expr], payload: Any) -> Any:
         return _write_whole(payload, args)
     region, *rest = payload
     head = Call if gate is opaque.CALL else Scan
-    return literal.apply(head, as_block(region), *map(sympy.Integer, rest), *args)
+    operands = [as_operand(f"block `{region.name}`", a) for a in args]
+    return literal.apply(head, as_block(region), *map(sympy.Integer, rest), *operands)
 
 
 def _write_whole(whole: opaque.Whole, args: Sequence[Expr]) -> Expr:

@@ -15,7 +15,9 @@ from sympy import Expr, Indexed, Integer, Symbol
 from symgrad.errors import ShapeError, UnsupportedError
 from symgrad.expr import literal
 from symgrad.expr.heads import OwnHead
+from symgrad.expr.matrices import ScalarOp
 from symgrad.expr.numbers import as_expr
+from symgrad.expr.tensors import AnyTensor
 
 WHOLES = (sympy.Sum, sympy.Product, sympy.Integral, sympy.Derivative, sympy.Subs)
 DEEPEST = 100  # levels of blocks in blocks: their regions are derived inside one another
@@ -66,7 +68,7 @@ class Block(sympy.Atom):  # type: ignore[misc]
                 f"block `{self.name}` takes {len(self.inputs)} inputs "
                 f"({', '.join(map(str, self.inputs))}) but {len(args)} were given"
             )
-        operands = [as_expr(a) for a in args]
+        operands = [as_operand(f"block `{self.name}`", a) for a in args]
         calls = tuple(
             literal.apply(Call, self, Integer(k), *operands) for k in range(len(self.outputs))
         )
@@ -78,6 +80,8 @@ class Block(sympy.Atom):  # type: ignore[misc]
 
 class Call(OwnHead):
     """Output `index` of a block at some operands: `Call(block, index, *operands)`."""
+
+    is_commutative = True
 
     @classmethod
     def definition(cls, *args: Any) -> Expr:
@@ -105,6 +109,8 @@ class Call(OwnHead):
 class Scan(OwnHead):
     """Carry `index` after `length` steps: `Scan(block, index, length, *carries, *params)`."""
 
+    is_commutative = True
+
     @classmethod
     def definition(cls, *args: Any) -> Expr:
         """Return the loop written out."""
@@ -124,6 +130,31 @@ class Scan(OwnHead):
         inside = ", ".join(printer._print(a) for a in operands)
         port = f".{int(index)}" if len(block.outputs) > 1 else ""
         return f"{block.name}^{length}{port}({inside})"
+
+
+def has_axes(value: Any) -> bool:
+    """Return whether a SymPy object is a matrix or a tensor."""
+    return isinstance(value, AnyTensor) or bool(getattr(value, "is_Matrix", False))
+
+
+def as_operand(owner: str, value: Any) -> Any:
+    """Return what a block may act on: a scalar; a 1 × 1 product of matrices is one.
+
+    Raises
+    ------
+    UnsupportedError
+        If it has axes; the message says what to do instead.
+    """
+    made = as_expr(value)
+    if not has_axes(made):
+        return made
+    if not isinstance(made, AnyTensor) and made.shape == (1, 1):
+        return ScalarOp("scalar", (), made)
+    raise UnsupportedError(
+        f"{owner} acts on scalars, but `{sympy.sstr(made)[:80]}` has the shape {made.shape}; "
+        "call it entry by entry with `sg.map` or `.applyfunc`, or write it as a Python function "
+        "that builds the formula"
+    )
 
 
 def block(name: str, inputs: Sequence[Any], outputs: Any) -> Block:
@@ -147,7 +178,7 @@ def block(name: str, inputs: Sequence[Any], outputs: Any) -> Block:
     ------
     UnsupportedError
         If an output holds a symbol that is not an input, an input stands twice, there is no
-        output, or blocks are nested too deep.
+        output, an input or a part of an output has axes, or blocks are nested too deep.
 
     Examples
     --------
@@ -166,7 +197,14 @@ def block(name: str, inputs: Sequence[Any], outputs: Any) -> Block:
 
 def _checked_depth(name: str, symbols: Sequence[Any], values: Sequence[Any]) -> int:
     """Refuse what is no block; return how deep the blocks in its outputs are nested."""
-    held, depth = _contents(values)
+    wide = next(filter(has_axes, symbols), None)
+    held, depth, inner = _contents(values)
+    if wide is not None or inner is not None:
+        shown = sympy.sstr(inner if wide is None else wide)[:80]
+        raise UnsupportedError(
+            f"block `{name}` is a piece of a computation with scalars, but it holds the matrix or "
+            f"tensor `{shown}`; write it as a Python function that builds the formula"
+        )
     strange = ", ".join(sorted(map(str, held - set(symbols))))
     if strange:
         raise UnsupportedError(
@@ -187,13 +225,16 @@ def _checked_depth(name: str, symbols: Sequence[Any], values: Sequence[Any]) -> 
     return depth
 
 
-def _contents(values: Sequence[Any]) -> tuple[set[Any], int]:
-    """Return the free symbols of some trees, and how deep the blocks in them are nested."""
+def _contents(values: Sequence[Any]) -> tuple[set[Any], int, Any]:
+    """Return the free symbols of some trees, how deep blocks are nested, and what has axes."""
     held: set[Any] = set()
+    wide: Any = None
     depth, seen, waiting = 0, set(map(id, values)), list(values)
     while waiting:
         node = waiting.pop()
-        if isinstance(node, Block):
+        if has_axes(node):
+            wide = node
+        elif isinstance(node, Block):
             depth = max(depth, node.depth)
         elif isinstance(node, WHOLES):
             held |= node.free_symbols
@@ -203,7 +244,7 @@ def _contents(values: Sequence[Any]) -> tuple[set[Any], int]:
             fresh = [a for a in node.args if id(a) not in seen]
             seen.update(map(id, fresh))
             waiting.extend(fresh)
-    return held, depth
+    return held, depth, wide
 
 
 def scan(body: Block, carries: Sequence[Any], params: Sequence[Any] = (), *, length: int) -> Any:
@@ -230,7 +271,7 @@ def scan(body: Block, carries: Sequence[Any], params: Sequence[Any] = (), *, len
     ShapeError
         If the counts do not fit.
     UnsupportedError
-        If `length` is no integer.
+        If `length` is no integer, or a carry or parameter is a matrix or tensor.
 
     Examples
     --------
@@ -250,7 +291,7 @@ def scan(body: Block, carries: Sequence[Any], params: Sequence[Any] = (), *, len
             f"{len(body.inputs) - len(body.outputs)} params, length >= 0; "
             f"found {len(carries)}, {len(params)}, length {length}"
         )
-    operands = [as_expr(a) for a in (*carries, *params)]
+    operands = [as_operand(f"a scan over `{body.name}`", a) for a in (*carries, *params)]
     outs = tuple(
         literal.apply(Scan, body, Integer(k), Integer(length), *operands)
         for k in range(len(carries))
