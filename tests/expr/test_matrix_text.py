@@ -282,7 +282,10 @@ def test_brackets_are_few_and_differences_are_differences(written: str) -> None:
     assert text(read(written)) == PRINTED[written]
 
 
+v = Symbol("v")
 EVALUATED = {
+    "sin(W)": W.applyfunc(sympy.sin),
+    "W .^ 2 + 3*sin(W) + 1": W.applyfunc(sympy.Lambda(v, v**2 + 3 * sympy.sin(v) + 1)),
     "-y + 2*W@x": 2 * W * x - y,
     "A.T@A": A.T * A,
     "A@x/2": A * x / 2,
@@ -349,8 +352,9 @@ def test_every_operation_of_the_heads_can_be_read() -> None:
     inner = {"scalar", "map"}
     scope = {**dict.fromkeys(matrices.SHAPES, "A")}
     for name in scope.keys() - inner:
-        many = {"dot": "A, A", "solve": "A, A", "expm_frechet": "A, A", "one_hot": "1, n"}
-        written = f"{name}({many.get(name, 'A')})"
+        two = dict.fromkeys(("dot", "solve", "expm_frechet"), "A, A")
+        more = two | {"one_hot": "1, n", "commutation": "m, n"}
+        written = f"{name}({more.get(name, 'A')})"
 
         assert text(read(written)) == written
 
