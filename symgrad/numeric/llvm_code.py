@@ -86,20 +86,26 @@ def compiled(
     return codes
 
 
-@lru_cache(maxsize=16)
-def runner(lanes: int, *, double: bool) -> Loaded:
-    """Return the driver for kernels on so many lanes."""
-    return _helper(driver(target(double=double, lanes=lanes)))
+@lru_cache(maxsize=32)
+def runner(lanes: int, *, double: bool, optimised: bool) -> Loaded:
+    """Return the driver for kernels on so many lanes.
+
+    Unoptimised, it is there five times as soon, and copies odd strides at half the speed; if the
+    better one is on disk, it is taken.
+    """
+    return _helper(driver(target(double=double, lanes=lanes)), optimised=optimised)
 
 
 @lru_cache(maxsize=1)
 def point_entry() -> Loaded:
-    """Return the function that Python calls for one point."""
-    return _helper(point_code())
+    """Return the function that Python calls for one point; it gains nothing by optimising."""
+    return _helper(point_code(), optimised=False)
 
 
-def _helper(text: str) -> Loaded:
-    """Compile what all programs share; kept on disk like programs."""
-    name = key("helper", text)
-    found = stored(name, 1)
-    return Loaded(found or compiled([text], optimised=1, name=name, budget=60.0))
+def _helper(text: str, *, optimised: bool) -> Loaded:
+    """Return what all programs share: from disk, the better one if it is there, or compiled."""
+    level = int(optimised)
+    names = [key("helper", str(k), text) for k in range(1, level - 1, -1)]
+    found = next((code for name in names if (code := stored(name, 1)) is not None), None)
+    made = found or compiled([text], optimised=level, name=names[-1], budget=60.0)
+    return Loaded(made)

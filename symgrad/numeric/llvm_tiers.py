@@ -67,7 +67,7 @@ class Tier:
         self.work: int = max(stats["operations"], 1)
         self.optimised = stats["tier"] == "optimised"
         self._loaded = Loaded(codes)
-        self._driver = runner(lanes, double=layout.size == 8)
+        self._driver = runner(lanes, double=layout.size == 8, optimised=self.optimised)
         self._layout = layout
         kernel, run = self._loaded.address("kernel"), self._driver.address("run")
         self.batch = Batch(run, kernel, layout, options.threads, self.work)
