@@ -109,6 +109,8 @@ class Lean:
                 step = Step(SQUARE, step.args[:1])
             if step.gate.shape is None and self.shapes[slot]:
                 step = self._unspread(step, self.shapes[slot])
+            if step.gate is einsums.EINSUM and not step.payload[1]:
+                step = self._inner_product(step, uses)
             if step.gate is rows.MUL and any(self._places(a) for a in step.args):
                 step = self._as_einsum(step, self.shapes[slot])
             if step.gate is einsums.EINSUM:
@@ -134,18 +136,43 @@ class Lean:
         step = self.steps.get(slot)
         return step is not None and step.gate is einsums.EINSUM and _repeats(step.payload[1])
 
+    def _number(self, slot: int) -> int | None:
+        """Return the number that a slot repeats over its shape, if it is one."""
+        if not self.shapes[slot]:
+            return slot
+        step = self.steps.get(slot)
+        if step is None or step.gate is not einsums.EINSUM:
+            return None
+        ins, out, _ = step.payload
+        return step.args[0] if ins == ((),) and not _repeats(out) else None
+
     def _unspread(self, step: Step, shape: Shape) -> Step:
         """Return a step on numbers instead of numbers repeated over a shape."""
-        args = list(step.args)
-        for place, slot in enumerate(args):
-            inner = self.steps.get(slot)
-            if inner is None or inner.gate is not einsums.EINSUM:
-                continue
-            ins, out, _ = inner.payload
-            full = any(self.shapes[a] == shape for k, a in enumerate(args) if k != place)
-            if ins == ((),) and not _repeats(out) and full:
-                args[place] = inner.args[0]
-        return Step(step.gate, tuple(args), step.payload)
+        numbers = [self._number(a) for a in step.args]
+        if all(n is not None for n in numbers):
+            made = self._new(
+                step.gate, *[n for n in numbers if n is not None], payload=step.payload
+            )
+            axes = range(len(shape))
+            spread = einsums.spec([()], axes, dict(enumerate(shape)))
+            return Step(einsums.EINSUM, (made,), spread)
+        if not any(n is None and self.shapes[a] for a, n in zip(step.args, numbers, strict=True)):
+            return step
+        pairs = zip(step.args, numbers, strict=True)
+        return Step(step.gate, tuple([a if n is None else n for a, n in pairs]), step.payload)
+
+    def _inner_product(self, step: Step, uses: Counter[int]) -> Step:
+        """Return the sum of all entries of a product as the inner product of its factors."""
+        ins, _, _ = step.payload
+        inner = self.steps.get(step.args[0])
+        plain = len(ins) == 1 and not _repeats(ins[0])
+        if not plain or inner is None or uses[step.args[0]] > 1:
+            return step
+        factors = inner.args if inner.gate is rows.MUL else inner.args * 2
+        shape = self.shapes[step.args[0]]
+        if inner.gate not in (rows.MUL, SQUARE) or any(self.shapes[f] != shape for f in factors):
+            return step
+        return Step(einsums.EINSUM, factors, einsums.spec([ins[0], ins[0]], ()))
 
     def _as_einsum(self, step: Step, shape: Shape) -> Step:
         """Return a product entry by entry as an einsum."""
