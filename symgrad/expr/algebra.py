@@ -91,7 +91,7 @@ class Algebra:
             If the operands do not fit.
         """
         try:
-            shape = SHAPES[name](name, tuple(params), [self.shape(n) for n in nodes])
+            shape = shape_of(SHAPES[name](name, tuple(params), [self.shape(n) for n in nodes]))
         except ShapeError as error:
             raise Refusal(str(error), place, shape=True) from None
         found = self._settled(ScalarOp if shape == SCALAR else MatrixOp, name, params, nodes)

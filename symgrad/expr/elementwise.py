@@ -8,7 +8,7 @@ entries of matrices, and no function is described twice. Imports the algebra and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial, reduce
 from typing import Any
 
 import sympy
@@ -19,6 +19,7 @@ from symgrad.expr import literal
 from symgrad.expr.algebra import Algebra
 from symgrad.expr.catalogue import HALF
 from symgrad.expr.functions import TABLE, Entry
+from symgrad.expr.matrices import matrix_shape
 from symgrad.expr.operands import Value, quantity
 from symgrad.expr.refusal import Refusal
 
@@ -78,6 +79,17 @@ def lift(algebra: Algebra, tree: Any, known: dict[Any, Any], place: int) -> Any:
     return found[tree]
 
 
+def applied(node: Any) -> Any:
+    """Return SymPy's `X.applyfunc(f)` with `f` written out for all entries at once."""
+    function, operand = node.args
+    algebra = Algebra("")
+    algebra.note(operand, matrix_shape(operand))
+    if not isinstance(function, sympy.Lambda):
+        return algebra.entrywise(TABLE.name_of(function), (operand,), 0)
+    (variable,) = function.variables
+    return lift(algebra, function.expr, {variable: operand}, 0)
+
+
 def _parts(node: Any) -> tuple[Any, ...]:
     if isinstance(node, literal.Sub):
         return node.args[0], node.args[1].args[1]
@@ -95,7 +107,7 @@ def _combined(algebra: Algebra, node: Any, parts: Sequence[Any], place: int) -> 
         return algebra.negative(parts[0])
     for head, build in _OPERATORS.items():
         if isinstance(node, head):
-            return build(algebra, *parts)
+            return reduce(partial(build, algebra), parts)
     if isinstance(node, sympy.Pow):
         if node.args[1] == HALF:
             return algebra.entrywise("sqrt", parts[:1], place)

@@ -36,8 +36,11 @@ WRITE_INSTEAD = {
     "¾": "(3/4)",
     "°": "*pi/180",
     "′": "Derivative(..., x)",
-    "⊙": "*",
-    "∘": "*",
+    **dict.fromkeys("⊙∘", "*`, or for matrices `.*"),
+    **dict.fromkeys("⊘", "/`, or for matrices `./"),
+    **dict.fromkeys("⊗", "kron(A, B)"),
+    **dict.fromkeys("ᵀ⊤", ".T"),
+    **dict.fromkeys("‖∥", "norm(...)` or `norm2(...)"),
 }
 
 LOOK_ALIKES = dict(

@@ -214,7 +214,12 @@ def _one_hot(node: Any, printer: Any) -> Written:
     return ATOM, rf"\mathbf{{e}}_{{{printer._print(node.operands[0])}}}"
 
 
+def _commutation(node: Any, printer: Any) -> Written:
+    return ATOM, rf"\mathbf{{K}}_{{{', '.join(str(printer._print(p)) for p in node.params)}}}"
+
+
 OPERATIONS: dict[str, Writer] = {
+    "commutation": _commutation,
     "scalar": _scalar,
     "norm": _norm(""),
     "norm2": _norm("^{2}"),

@@ -11,9 +11,10 @@ from typing import Any
 
 import sympy
 from sympy import Add, MatAdd, MatMul, Mul, Pow, S
+from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 
 from symgrad.errors import FormTooLargeError
-from symgrad.expr import canonical, matrix_layouts, textbook
+from symgrad.expr import canonical, elementwise, matrix_layouts, textbook
 from symgrad.expr.canonical import Product
 from symgrad.expr.catalogue import HALF
 from symgrad.expr.layouts import LAYOUTS, Layout, Piece, call
@@ -21,6 +22,7 @@ from symgrad.expr.matrices import ScalarOp
 from symgrad.expr.matrix_layouts import MATRIX_LAYOUTS, Scaled
 from symgrad.expr.numerals import decimal_places, write_decimal, write_float, write_integer
 from symgrad.expr.operators import ATOM, POWER, PRODUCT, SUM, UNARY
+from symgrad.expr.refusal import Refusal
 from symgrad.registry import provide
 
 LONGEST = 10_000_000
@@ -189,6 +191,13 @@ class _Style:
             return self.layout(node.operands[0])
         return matrix_layouts.operation(node)
 
+    def applied(self, node: Any) -> Layout:
+        """Lay out a function that SymPy applies to every entry."""
+        try:
+            return self.layout(elementwise.applied(node))
+        except Refusal:
+            return call(node)
+
     def power(self, node: Any) -> Layout:
         """Lay out a power: a root, a fraction or `base**exponent`."""
         base, exponent = node.args
@@ -234,5 +243,6 @@ _STYLED: dict[type, Callable[[_Style, Any], Layout]] = {
     textbook.Product: _Style.matrix_product,
     Scaled: _Style.scaled,
     ScalarOp: _Style.scalar_operation,
+    ElementwiseApplyFunction: _Style.applied,
     type(S.Exp1): _Style.euler,
 }

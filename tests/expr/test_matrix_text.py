@@ -285,7 +285,7 @@ def test_brackets_are_few_and_differences_are_differences(written: str) -> None:
 v = Symbol("v")
 EVALUATED = {
     "sin(W)": W.applyfunc(sympy.sin),
-    "W .^ 2 + 3*sin(W) + 1": W.applyfunc(sympy.Lambda(v, v**2 + 3 * sympy.sin(v) + 1)),
+    "1 + W .^ 2 + 3*sin(W)": W.applyfunc(sympy.Lambda(v, v**2 + 3 * sympy.sin(v) + 1)),
     "-y + 2*W@x": 2 * W * x - y,
     "A.T@A": A.T * A,
     "A@x/2": A * x / 2,
@@ -497,6 +497,9 @@ HOSTILE: list[tuple[str, int, str]] = [
     ("x[y]", 3, "a subscript of a matrix is a whole number from 0"),
     ("one_hot(5, 3)", 9, "entry 5 of 3"),
     ("trc(A)", 1, "unknown function `trc`; did you mean `tr` or `trace`"),
+    ("A ⊙ B", 3, "write `*`, or for matrices `.*`"),
+    ("Aᵀ", 2, "write `.T`"),
+    ("‖x‖", 1, "write `norm(...)` or `norm2(...)`"),
     ("A(x)", 1, "`A` is no function"),
     ("eye(9**9**9**9)", 5, "a size is a whole number"),
 ]
