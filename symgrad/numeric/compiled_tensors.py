@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from operator import itemgetter
+from threading import Lock
 from time import perf_counter
 from typing import Any
 
@@ -51,6 +52,7 @@ class CompiledTensors:
     def _prepare(self) -> None:
         """Make what cannot be pickled."""
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
+        self._lock = Lock()
         self._arrange = _arranger(self._question.form, count())
 
     def __repr__(self) -> str:
@@ -117,17 +119,20 @@ class CompiledTensors:
             arrays = cast(arrays, dtype)
             wide = any(a.dtype.kind == "c" for a in arrays)
         key = (dtype, wide, *[a.shape for a in arrays])
-        plan = self._plans.get(key)
-        if plan is None:
-            plan = self._plans[key] = asked.plan([a.shape for a in arrays], dtype, wide)
+        with self._lock:
+            plan = self._plans.get(key)
+            if plan is not None:
+                self._plans.move_to_end(key)
+                return arrays, plan
+        plan = asked.plan([a.shape for a in arrays], dtype, wide)
+        with self._lock:
+            self._plans[key] = plan
             if len(self._plans) > PLANS:
                 self._plans.popitem(last=False)
-        else:
-            self._plans.move_to_end(key)
         return arrays, plan
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_plans": None, "_arrange": None}
+        return {**self.__dict__, "_plans": None, "_arrange": None, "_lock": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

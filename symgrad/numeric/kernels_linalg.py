@@ -26,6 +26,8 @@ def guarded(name: str, function: Kernel, advice: str) -> Kernel:
         try:
             return function(*arrays)
         except np.linalg.LinAlgError as error:
+            if not all(np.all(np.isfinite(a)) for a in arrays):
+                return np.full_like(arrays[-1], np.nan)  # what was nan before stays it
             shape = np.shape(arrays[0])
             raise SingularError(
                 f"`{name}` of a matrix of shape {shape}: {error}; {advice}"
@@ -69,6 +71,8 @@ def exponential(a: Array, *directions: Array) -> Array:
     """
     import scipy.linalg
 
+    if not all(np.all(np.isfinite(x)) for x in (a, *directions)):
+        return np.full_like(a, np.nan)
     if len(directions) == 1 and a.ndim == 2:
         slope: Any = scipy.linalg.expm_frechet(a, directions[0], compute_expm=False)
         return np.asarray(slope, dtype=a.dtype)

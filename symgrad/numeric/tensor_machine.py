@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.numeric.arithmetic import Floats
+from symgrad.numeric.deferred import special as sc
 from symgrad.numeric.kernels_einsum import diagonal_view, embedded
 from symgrad.numeric.program import ITEM, Program
 from symgrad.numeric.tensor_program import ADD_DIAGONAL, EMBED, SQUARE, Lean, Step
@@ -152,7 +153,7 @@ def _fresh(step: Step) -> bool:
         return all(i in held for i in out) and (len(ins) > 1 or summed)
     if step.gate.shape is not None or step.gate.name in FRESH:
         return step.gate.name not in VIEWS
-    return step.gate.name in UFUNCS
+    return step.gate.name in UFUNCS or step.gate.name in OVERWRITING
 
 
 def _may_look_into(step: Step) -> bool:
@@ -183,10 +184,18 @@ UFUNCS: dict[str, Any] = {
 }
 
 
+OVERWRITING: dict[str, Kernel] = {  # gates whose kernels are no ufuncs by themselves
+    "relu": lambda x: np.maximum(x, 0.0, out=x),
+    "sigmoid": lambda x: sc.expit(x, out=x),
+}
+
+
 def _in_place(step: Step, kernel: Kernel, target: int) -> Kernel | None:
     """Return a kernel that writes into one of its operands, where there is one."""
     if step.gate is ADD_DIAGONAL:
         return _onto_diagonal if target == 0 else None
+    if step.gate.name in OVERWRITING:
+        return OVERWRITING[step.gate.name]
     function = UFUNCS.get(step.gate.name)
     if function is None or step.gate.kernels or function.nin != len(step.args):
         return None

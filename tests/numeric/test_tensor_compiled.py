@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -227,6 +228,19 @@ def test_plans_do_not_pile_up() -> None:
         fn(np.ones(size))
 
     assert 32 == fn.stats["plans"]
+
+
+def test_threads_may_share_a_compiled_formula() -> None:
+    fn = sg.compile(LAYER, ARGS, returns="value")
+    sizes = [2 + k % 40 for k in range(400)]
+
+    def call(size: int) -> Any:
+        return fn(np.ones((size, 3)), VALUES[1], np.ones(size), np.ones(size))
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(call, sizes))
+
+    assert [call(size) for size in sizes] == found
 
 
 def test_a_compiled_formula_can_be_pickled() -> None:

@@ -260,6 +260,14 @@ def test_a_singular_matrix_is_named_with_its_gate(name: str) -> None:
         call(name, None, *operands)
 
 
+@pytest.mark.parametrize("name", ["inv", "solve", "cholesky", "expm", "det", "logdet"])
+def test_nan_gives_nan_and_no_error(name: str) -> None:
+    operands = [np.array([[2.0, nan], [nan, 2.0]]), np.ones(2)]
+    found = call(name, None, *operands[: 2 if name == "solve" else 1])
+
+    assert np.any(np.isnan(found))
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_derivatives_of_the_exponential_are_those_of_a_polynomial_in_steps(count: int) -> None:
     a, *directions = (RNG.normal(size=(3, 3)) * 0.5 for _ in range(count + 1))
