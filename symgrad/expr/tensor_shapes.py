@@ -116,7 +116,9 @@ def mismatch(name: str, shapes: Sequence[Sequence[Any]]) -> ShapeError:
     wide = [tuple(s) for s in shapes if s]
     listed = " and ".join(dict.fromkeys(map(shown, wide)))
     tip = "axes are matched from the last one, and sizes must be equal or literally 1"
-    if len(wide) == 2 and same_shape(wide[0], wide[1][::-1]):
+    if len(set(map(shown, wide))) == 1:
+        tip = "sizes of one name are different symbols here: their assumptions differ; use names"
+    elif len(wide) == 2 and same_shape(wide[0], wide[1][::-1]):
         tip = "transpose one of them with `.T`"
     elif len(wide) == 2 and len(wide[0]) != len(wide[1]):
         short, long = sorted(wide, key=len)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from symgrad.errors import ShapeError
+from symgrad.expr.tensor_index import cut_length
 from symgrad.rules import einsums
 from symgrad.rules.row import Gate
 from symgrad.rules.tensor_site import Shape, TensorSite
@@ -129,16 +130,6 @@ def linear(name: str, shape: Any, pull: Any, arity: tuple[int, int | None] = (1,
     return made
 
 
-def slice_length(part: tuple[Any, Any, int]) -> Any:
-    """Return how many entries `start:stop:step` has, for bounds within the axis."""
-    start, stop, step = part
-    if step == 1:
-        return stop - start
-    if step == -1:
-        return start - stop
-    return -((start - stop) // step) if step > 0 else -((stop - start) // -step)
-
-
 def slice_shape(payload: Any, shapes: Sequence[Shape]) -> Shape:
     """Return the shape of a slice.
 
@@ -153,7 +144,7 @@ def slice_shape(payload: Any, shapes: Sequence[Shape]) -> Shape:
         low, high = (start, stop) if step > 0 else (stop + 1, start + 1)
         if known and not 0 <= low <= high <= size:
             raise ShapeError(f"a slice from {start} to {stop} leaves an axis of size {size}")
-    return tuple(slice_length(part) for part in payload)
+    return tuple(cut_length(*part) for part in payload)
 
 
 def concat_shape(axis: int, shapes: Sequence[Shape]) -> Shape:

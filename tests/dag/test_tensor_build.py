@@ -147,6 +147,7 @@ def test_gates_entry_by_entry_meet_one_shape_or_scalars() -> None:
     assert ["mul"] == names_of(2 * X)
     assert ["reshape", "mul"] == names_of(sg.tensor("a", 1, 1) * X)
     assert ["reshape", "einsum", "add"] == names_of(X + sg.tensor("c", "N", 1))
+    assert ["slice"] == names_of(X[::2]) == names_of(X[::-3])
 
 
 def test_a_product_with_a_vector_is_one_gate_without_copies() -> None:

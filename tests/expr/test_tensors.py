@@ -333,6 +333,7 @@ REFUSED = [
     (lambda: X + b, ShapeError, r"\(N, 3\) and \(N,\).*x\[:, None\]"),
     (lambda: X + X.T, ShapeError, r"\(N, 3\) and \(3, N\).*transpose"),
     (lambda: X + sg.tensor("Z", "M", 3), ShapeError, r"\(N, 3\) and \(M, 3\)"),
+    (lambda: X + sg.tensor("Z", sympy.Symbol("N"), 3), ShapeError, "their assumptions differ"),
     (lambda: X @ Y, ShapeError, r"3 ≠ N; did you mean `a @ b.T`"),
     (lambda: X @ 2, ShapeError, r"use `\*`"),
     (lambda: sg.sum(X, axis=2), ShapeError, "no axis 2: the axes of its operand are -2 to 1"),
