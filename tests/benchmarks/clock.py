@@ -32,9 +32,9 @@ def native(problem: str, contender: str) -> Found:
     found, ready = once(lambda: chosen.make(posed, X))
     times = {"ready": found}
     if ready.batch is not None:
-        times["batch"] = often(ready.batch, ready.settled) / posed.points
+        times["batch"] = often(ready.batch, ready.settled, ready.wait) / posed.points
     if ready.single is not None:
-        times["single"] = often(ready.single, lambda: True)
+        times["single"] = often(ready.single, wait=ready.wait)
     return times | {"answer": answer_of(ready)}
 
 
@@ -51,7 +51,7 @@ def hessian(problem: str, contender: str) -> Found:
     ready, call = once(lambda: make(problem))
     first, value = once(call)  # JAX compiles now
     answer = float(np.sum(np.abs(np.asarray(value))))
-    return {"ready": ready + first, "single": often(call, lambda: True), "answer": answer}
+    return {"ready": ready + first, "single": often(call), "answer": answer}
 
 
 def sparse(size: str, contender: str) -> Found:
@@ -62,7 +62,7 @@ def sparse(size: str, contender: str) -> Found:
     ready, call = once(lambda: chosen.ready(posed, at))
     value = call()
     answer = float(np.sum(np.abs(np.asarray(getattr(value, "data", value)))))
-    return {"ready": ready, "single": often(call, lambda: True), "answer": answer}
+    return {"ready": ready, "single": often(call), "answer": answer}
 
 
 def once(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -72,16 +72,28 @@ def once(work: Callable[[], Any]) -> tuple[float, Any]:
     return perf_counter() - start, result
 
 
-def often(call: Callable[[], Any], settled: Callable[[], bool]) -> float:
+def often(
+    call: Callable[[], Any],
+    settled: Callable[[], bool] = lambda: True,
+    wait: Callable[[], Any] = lambda: None,
+) -> float:
     """Return the median time of a call, of some series; the first calls do not count."""
-    start = perf_counter()
-    calls = 0
-    while calls == 0 or perf_counter() - start < (WARM if settled() else PATIENCE):
-        call()
-        calls += 1
-    each = (perf_counter() - start) / calls
+    warm(call, lambda: False, WARM)
+    warm(call, settled, PATIENCE)
+    wait()
+    each = warm(call, lambda: False, WARM / 10)
     count = max(1, round(SPENT / REPEATS / each))
     return median(series(call, count) for _ in range(REPEATS))
+
+
+def warm(call: Callable[[], Any], enough: Callable[[], bool], seconds: float) -> float:
+    """Call until it is enough or time is over, at least once; return the time of a call."""
+    start = perf_counter()
+    calls = 0
+    while calls == 0 or (not enough() and perf_counter() - start < seconds):
+        call()
+        calls += 1
+    return (perf_counter() - start) / calls
 
 
 def series(call: Callable[[], Any], count: int) -> float:

@@ -35,13 +35,16 @@ class Ready:
     answer : callable
         After `single` (or `batch`): the first point's numbers in the order of `Posed.results`.
     settled : callable
-        Whether better code is still being made in the background.
+        Whether better code for batches is there, if it comes later.
+    wait : callable
+        Waits for what is being made in the background.
     """
 
     batch: Callable[[], Any] | None
     single: Callable[[], Any] | None
     answer: Callable[[], Any]
     settled: Callable[[], bool] = field(default=lambda: True)
+    wait: Callable[[], Any] = field(default=lambda: None)
 
 
 Make = Callable[[Posed, Array], Ready]
@@ -96,6 +99,7 @@ RETURNS = {"gradient": ("value", "grad"), "jacobian": ("value", "jacobian"), "he
 
 def symgrad_compiled(posed: Posed, X: Array, **options: Any) -> Ready:
     import symgrad
+    from symgrad.numeric.llvm_tiers import background
 
     f = posed.outputs if posed.kind == "jacobian" else posed.outputs[0]
     fn = symgrad.compile(f, [posed.inputs], returns=RETURNS[posed.kind], **options)
@@ -113,7 +117,10 @@ def symgrad_compiled(posed: Posed, X: Array, **options: Any) -> Ready:
     def settled() -> bool:
         return fn.stats.get("tier", "optimised") == "optimised"
 
-    return Ready(lambda: fn(points, out=out), single, single.answer, settled)
+    def wait() -> None:
+        background().submit(bool).result()  # the queue of one compiler
+
+    return Ready(lambda: fn(points, out=out), single, single.answer, settled, wait)
 
 
 def flattened(found: Any) -> Array:
@@ -241,7 +248,8 @@ def casadi_buffers(posed: Posed, X: Array) -> Ready:
     first, out = np.ascontiguousarray(X[:, 0]), np.empty(posed.results)
     buffer.set_arg(0, memoryview(first))
     buffer.set_res(0, memoryview(out))
-    return Ready(None, lambda: (buffer, trigger())[1], lambda: out)
+    kept = buffer, first  # CasADi holds addresses only
+    return Ready(None, lambda: (kept, trigger())[1], lambda: out)
 
 
 # --- heyoka ---

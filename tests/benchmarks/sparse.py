@@ -66,7 +66,7 @@ def by_casadi(posed: Any, at: Array, *, matrix: bool = True) -> Callable[[], Any
     buffer, trigger = found.buffer()
     buffer.set_arg(0, memoryview(at))
     buffer.set_res(0, memoryview(values))
-    return lambda: (buffer, trigger(), values)[2]
+    return lambda: (buffer, at, trigger(), values)[3]
 
 
 def by_jax(posed: Any, at: Array) -> Callable[[], Any]:
