@@ -69,7 +69,7 @@ class Native(Executable):
     def __call__(self, values: Sequence[Any], out: Sequence[Any] | None = None) -> list[Any]:
         """Return the outputs at arrays that broadcast."""
         given = [_plain(v, self._type) for v in values]
-        shape = np.broadcast_shapes(*{v.shape for v in given})
+        shape = _common({v.shape for v in given})
         if out is None:
             made = np.empty((len(self.program.outputs), *shape), self._type)
             out = [made[k, ...] for k in range(len(made))]
@@ -176,7 +176,7 @@ class _Packed:
             groups.append((array, size))
             shapes.add(array.shape if size is None else array.shape[:-1])
         try:
-            shape = np.broadcast_shapes(*shapes)
+            shape = _common(shapes)
         except ValueError:
             return None
         sinks = [(self._made(shape, size), size) for size in self._outs]
@@ -188,6 +188,11 @@ class _Packed:
         if size is None:
             return np.empty(shape, self._type)
         return np.moveaxis(np.empty((size, *shape), self._type), 0, -1)
+
+
+def _common(shapes: set[tuple[int, ...]]) -> tuple[int, ...]:
+    """Return what shapes broadcast to; of a single one there is nothing to ask."""
+    return next(iter(shapes)) if len(shapes) == 1 else np.broadcast_shapes(*shapes)
 
 
 def _plain(value: Any, dtype: np.dtype[Any]) -> Any:

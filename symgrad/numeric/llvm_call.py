@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+from array import array as integers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Thread
@@ -97,6 +98,17 @@ def address(array: Array) -> int:
     return found
 
 
+def words(values: Sequence[int] = ()) -> Any:
+    """Return 64-bit integers in memory that code reads."""
+    return integers("q", values)
+
+
+def place(numbers: Any) -> int:
+    """Return where integers begin; they must not grow afterwards."""
+    found: int = numbers.buffer_info()[0]
+    return found
+
+
 class Descriptors:
     """Addresses and strides of arrays that broadcast to one shape.
 
@@ -110,17 +122,18 @@ class Descriptors:
 
     def __init__(self, groups: Sequence[tuple[Array, int | None]], shape: tuple[int, ...]) -> None:
         self._shape = shape
-        self._grids: list[Array] = []
+        self._grids: list[Any] = []
         self._groups = groups  # kept alive
-        rows: list[Any] = []
+        self._words = words()
         for array, packed in groups:
             if packed is None:
-                rows.append([self._described(array, array.shape, array.strides)])
+                self._words.extend(self._described(array, array.shape, array.strides))
             else:
                 one = self._described(array, array.shape[:-1], array.strides[:-1])
-                rows.append(np.array(one) + np.arange(packed)[:, None] * [array.strides[-1], 0, 0])
-        empty = np.zeros((0, 3), np.int64)
-        self.words = np.ascontiguousarray(np.concatenate([empty, *rows]), np.int64)
+                start, step = one[0], array.strides[-1]
+                for k in range(packed):
+                    self._words.extend((start + k * step, one[1], one[2]))
+        self.address = place(self._words)
 
     def _described(
         self, array: Array, shape: tuple[int, ...], strides: tuple[int, ...]
@@ -146,9 +159,9 @@ class Descriptors:
                 axes.append((size, step))
         if len(axes) <= 1:
             return (axes[0][1] if axes else 0), 0
-        grid = np.array([len(axes), *(word for axis in axes for word in axis)], np.int64)
+        grid = words([len(axes), *(word for axis in axes for word in axis)])
         self._grids.append(grid)
-        return 0, address(grid)
+        return 0, place(grid)
 
 
 class Batch:
@@ -170,21 +183,22 @@ class Batch:
         self._run = RUN(run)
         self._kernel = kernel
         self._layout = layout
+        self._places = layout.places
         self._threads = threads
         self._work = work
         self._scratch = Scratch(layout.bytes)
 
-    def context(self, sources: int = 0, sinks: int = 0, *, streams: bool = False) -> Array:
+    def context(self, sources: int = 0, sinks: int = 0, *, streams: bool = False) -> Any:
         """Return the words that the driver reads; tables of descriptors by their addresses."""
         layout = self._layout
-        words = [self._kernel, layout.inputs, layout.outputs, layout.block, sources, sinks]
-        return np.array([*words, *layout.places, streams], np.int64)
+        first = [self._kernel, layout.inputs, layout.outputs, layout.block, sources, sinks]
+        return words([*first, *self._places, streams])
 
     def __call__(self, sources: Descriptors, sinks: Descriptors, count: int) -> None:
         """Compute `count` points."""
         streams = count * self._layout.outputs * self._layout.size > LARGE
-        context = self.context(address(sources.words), address(sinks.words), streams=streams)
-        self._spread(address(context), count)
+        context = self.context(sources.address, sinks.address, streams=streams)
+        self._spread(place(context), count)
 
     def _spread(self, context: int, count: int) -> None:
         blocks = -(-count // self._layout.block)

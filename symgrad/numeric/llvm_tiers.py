@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.numeric import llvm_ir
-from symgrad.numeric.llvm_call import Batch, Layout, Scratch, address, block_of
+from symgrad.numeric.llvm_call import Batch, Layout, Scratch, address, block_of, place
 from symgrad.numeric.llvm_code import compiled, key, runner, stored
 from symgrad.numeric.llvm_machine import Loaded, target
 from symgrad.numeric.program import Program
@@ -77,7 +77,7 @@ class Tier:
         context = self.batch.context()
         scratch = Scratch(self._layout.bytes).take()
         owned = self, context, scratch
-        return self._driver.address("single"), address(context), scratch[1], owned
+        return self._driver.address("single"), place(context), scratch[1], owned
 
 
 class Vectors:
