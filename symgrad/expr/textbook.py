@@ -88,6 +88,9 @@ def _scaled(printer: Any, number: Any, chain: str) -> str:
 
 def _number(printer: Any, value: Any) -> str:
     """Return a number beside matrices; one that is itself a product of matrices in brackets."""
+    if isinstance(value, sympy.Add):
+        terms = sorted(value.as_ordered_terms(), key=lambda t: t.could_extract_minus_sign())
+        return f"({printer._print(sympy.Add(*terms, evaluate=False))})"
     is_chain = isinstance(value, ScalarOp)
     return str(printer.parenthesize(value, MUL, strict=not is_chain))
 

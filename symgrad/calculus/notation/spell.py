@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import sympy
-from sympy import MatAdd, MatMul, S
+from sympy import MatMul, S
 from sympy.core.symbol import Str
 
 from symgrad.calculus.notation.algebra import Algebra
@@ -16,18 +16,15 @@ from symgrad.calculus.notation.pieces import (
     Chain,
     Joiner,
     Piece,
-    joined,
     transpose,
     transposed,
 )
+from symgrad.calculus.notation.sums import Term, collected
 from symgrad.dag.express import CANONICAL, write
 from symgrad.errors import UnsupportedError
 from symgrad.expr import matrices, textbook
 from symgrad.rules import linalg, tensors
 from symgrad.rules.row import Gate
-
-Term = tuple[Any, Chain]  # coefficient, chain of matrices
-DEEP = 3  # how far inside products a difference is looked for that takes up a minus
 
 
 class Speller:
@@ -198,136 +195,6 @@ def _outer(pieces: list[Piece], out: tuple[Any, ...], shape: tuple[Any, Any]) ->
     ones = [(sympy.OneMatrix(n, 1),) for n in shape]
     left, right = (vectors.get(i, one) for i, one in zip(out, ones, strict=True))
     return left + transposed(right)
-
-
-# --- sums of chains ---
-
-
-def collected(terms: Sequence[Term], shape: tuple[Any, Any]) -> Any:
-    """Return a sum with common factors outside: `(A + A.T)*x`, `2*(X + Y)`."""
-    found = list(terms)
-    if len(found) > 1:
-        found = _factored(found, last=True)
-        found = _factored(found, last=False)
-    return total(found)
-
-
-def _factored(terms: list[Term], *, last: bool) -> list[Term]:
-    """Group terms that share their last (or first) matrix."""
-    groups: dict[Any, list[Term]] = {}
-    for place, (coefficient, chain) in enumerate(terms):
-        end = chain[-1] if last else chain[0]
-        key = end if len(chain) > 1 else place
-        groups.setdefault(key, []).append((coefficient, chain))
-    made = []
-    for group in groups.values():
-        if len(group) == 1:
-            made += group
-            continue
-        common = _common(group, last=last)
-        cut = slice(None, -len(common)) if last else slice(len(common), None)
-        content, inner = _content([(c, chain[cut]) for c, chain in group])
-        inner = _factored(inner, last=not last) if last else inner
-        scale, middle = inner[0] if len(inner) == 1 else (S.One, (total(inner),))
-        made.append((content * scale, middle + common if last else common + middle))
-    return made
-
-
-def _common(group: list[Term], *, last: bool) -> Chain:
-    """Return the longest common end that leaves something of each chain."""
-    chains = [chain[::-1] if last else chain for _, chain in group]
-    size = min(map(len, chains)) - 1
-    count = 0
-    while count < size and all(chain[count] == chains[0][count] for chain in chains):
-        count += 1
-    return tuple(chains[0][:count][::-1] if last else chains[0][:count])
-
-
-def _content(terms: list[Term]) -> tuple[Any, list[Term]]:
-    """Return the coefficient that all terms share up to sign, and the terms without it."""
-    lead = terms[0][0]
-    if lead == 0 or any(c not in (lead, -lead) for c, _ in terms):
-        return _number_outside(terms)
-    ratios = [S.One if c == lead else S.NegativeOne for c, _ in terms]
-    content = abs(lead) if lead.is_Rational else lead
-    if S.NegativeOne not in ratios:
-        content = lead
-    sign = lead / content
-    return content, [(r * sign, chain) for r, (_, chain) in zip(ratios, terms, strict=True)]
-
-
-def _number_outside(terms: list[Term]) -> tuple[Any, list[Term]]:
-    """Return the rational number that all terms share, if they are as plain as `2*x - 2*c`."""
-    numbers = {abs(c.as_coeff_Mul()[0]) for c, _ in terms}
-    if len(numbers) > 1 or any(len(chain) > 1 for _, chain in terms):
-        return S.One, terms
-    (number,) = numbers
-    return number, [(c / number, chain) for c, chain in terms]
-
-
-def total(terms: Sequence[Term]) -> Any:
-    """Return a sum, a positive term first."""
-    if len(terms) == 1:
-        return scaled(*terms[0])
-    content, inner = _content(list(terms))
-    ordered = sorted(inner, key=lambda t: (negative(t[0]), _is_turned(t[1])))
-    turn = negative(ordered[0][0])  # after a positive term a minus stays a minus
-    made = textbook.Sum(*(scaled(*t, turn=turn) for t in ordered))
-    return made if content == 1 else scaled(content, (made,))
-
-
-def negative(coefficient: Any) -> bool:
-    """Return whether a coefficient is written with a minus."""
-    return bool(coefficient.could_extract_minus_sign())
-
-
-def _is_turned(chain: Chain) -> bool:
-    return len(chain) == 1 and isinstance(chain[0], sympy.Transpose)
-
-
-def scaled(coefficient: Any, chain: Chain, *, turn: bool = True) -> Any:
-    """Return a chain times a number; a minus goes into a difference, which it turns around."""
-    factors = list(chain)
-    if turn and negative(coefficient):
-        for place, factor in enumerate(factors):
-            turned = opposite(factor, DEEP)
-            if turned is not None and not _twin(factor, factors):
-                factors[place], coefficient = turned, -coefficient
-                break
-    value = joined(tuple(factors))
-    if coefficient == 1:
-        return value
-    inner = value.args if isinstance(value, MatMul) else (value,)
-    return textbook.Product(coefficient, *inner)
-
-
-def _twin(factor: Any, factors: Sequence[Any]) -> bool:
-    """Return whether a chain holds a factor a second time, as it is or transposed."""
-    if not getattr(factor, "is_Matrix", False):
-        return False
-    turned = transpose(factor)
-    return sum(f in (factor, turned) for f in factors) > 1
-
-
-def opposite(value: Any, depth: int) -> Any:
-    """Return a value with the other sign if it holds a difference to turn around, or None."""
-    if isinstance(value, MatAdd):
-        if not any(textbook.is_negative(t) for t in value.args):
-            return None
-        terms = [
-            textbook.without_sign(t) if textbook.is_negative(t) else scaled(S.NegativeOne, (t,))
-            for t in value.args
-        ]
-        return textbook.Sum(*sorted(terms, key=textbook.is_negative))
-    if isinstance(value, sympy.Transpose):
-        turned = opposite(value.arg, depth)
-        return None if turned is None else sympy.Transpose(turned)
-    if depth and isinstance(value, (MatMul, textbook.Entrywise)):
-        for place, factor in enumerate(value.args):
-            turned = opposite(factor, depth - 1)
-            if turned is not None and not _twin(factor, value.args):
-                return value.func(*value.args[:place], turned, *value.args[place + 1 :])
-    return None
 
 
 # --- tensor gates ---

@@ -15,7 +15,8 @@ import sympy
 from symgrad.calculus.notation.algebra import Algebra
 from symgrad.calculus.notation.forms import Product, exact
 from symgrad.calculus.notation.pieces import Piece, joined, transposed
-from symgrad.calculus.notation.spell import Speller, total
+from symgrad.calculus.notation.spell import Speller
+from symgrad.calculus.notation.sums import total
 from symgrad.errors import UnsupportedError
 from symgrad.expr import matrices
 

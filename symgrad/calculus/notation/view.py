@@ -10,7 +10,8 @@ import sympy
 from symgrad.calculus.notation.algebra import Algebra
 from symgrad.calculus.notation.pieces import transposed
 from symgrad.calculus.notation.read import Reader
-from symgrad.calculus.notation.spell import Speller, scaled
+from symgrad.calculus.notation.spell import Speller
+from symgrad.calculus.notation.sums import scaled
 from symgrad.calculus.notation.tensor_spell import TensorSpeller
 from symgrad.dag.nodes import VARIABLE, Nodes
 from symgrad.errors import UnsupportedError
