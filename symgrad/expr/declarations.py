@@ -90,9 +90,8 @@ def _checked(given: Any) -> Iterable[str]:
 
 
 def _symbol(name: str, sizes: tuple[Any, Any], facts: tuple[str, ...]) -> Any:
-    if sizes == (1, 1) and not facts:
-        return sympy.Symbol(name)
-    return matrix(name, *sizes, *facts)
+    made = matrix(name, *sizes, *facts)  # refuses facts that do not fit
+    return sympy.Symbol(name) if sizes == (1, 1) else made
 
 
 def _size_symbols(made: Any) -> list[Any]:

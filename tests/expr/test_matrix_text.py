@@ -385,6 +385,12 @@ def test_names_without_shapes_are_scalars() -> None:
     assert read("a*x").args[0] == Symbol("a")
 
 
+def test_a_matrix_of_one_entry_is_a_scalar() -> None:
+    parsed = parse("s*x + s", shapes={"s": (1, 1), "x": 3}, assume={"s": "symmetric"})
+
+    assert same_tree(parsed.expr.args[0].args[0], Symbol("s"))
+
+
 def test_facts_travel_with_the_symbol() -> None:
     parsed = parse("x.T@A@x", shapes=SHAPES, assume={"A": "positive_definite"})
     (found,) = [s for s in parsed.expr.free_symbols if str(s) == "A"]
