@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import mpmath as mp
@@ -173,3 +175,17 @@ def test_functions_that_scipy_does_not_publish_are_unknown(monkeypatch: pytest.M
 
     assert ["besselj"] == missing(one_gate("besselj", 2))
     assert [] == missing(one_gate("sin", 1))
+
+
+def test_the_documentation_states_these_bounds() -> None:
+    page = Path(__file__).parents[2] / "docs" / "llvm.md"
+    rows = re.findall(
+        r"^\| ([\d.]+) \| ([\w ]+) \| (.*) \|$", page.read_text("utf-8"), re.MULTILINE
+    )
+    stated = {
+        name: (float(ulp), scale)
+        for ulp, scale, names in rows
+        for name in re.findall(r"`(\w+)`", names)
+    }
+
+    assert stated == {name: (ulp, SCALES.get(name, "value")) for name, ulp in BOUNDS.items()}
