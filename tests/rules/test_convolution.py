@@ -14,7 +14,11 @@ import sympy
 
 import symgrad as sg
 from symgrad.errors import ShapeError
-from symgrad.numeric import kernels_convolution
+from symgrad.numeric import (
+    kernels_convolution,
+    kernels_convolution_jax,
+    kernels_convolution_torch,
+)
 
 walks: Any = SimpleNamespace(
     **runpy.run_path(str(Path(__file__).parents[1] / "dag" / "test_tensor_build.py"))
@@ -323,6 +327,48 @@ REFUSED = [
 def test_what_does_not_fit_is_named(ask: Any, message: str) -> None:
     with pytest.raises(ShapeError, match=message):
         ask()
+
+
+# --- other libraries: each kernel beside NumPy's ---
+
+
+def payloads(setting: Setting) -> dict[str, tuple[Any, list[tuple[int, ...]]]]:
+    """Return what each gate carries for a setting, and the shapes of its operands."""
+    x, w = symbols(setting)
+    source = sg.graph(sg.conv(x, w, **setting.options))
+    moves: Any = source.nodes.payloads[source.outputs[0]]
+    image, weights = setting.shapes
+    result = (image[0], *source.nodes.shapes[source.outputs[0]][1:])
+    windows = (setting.window, *moves[:3])
+    positions = (*image[:2], *result[2:], *setting.window)
+    return {
+        "conv": (moves, [image, weights]),
+        "conv_input": ((moves, setting.spatial), [result, weights]),
+        "conv_weight": ((moves, setting.window), [image, result]),
+        "patches": ((*windows, "lowest"), [image]),
+        "fold": ((windows, setting.spatial), [positions]),
+    }
+
+
+ELSEWHERE = [*(("torch", s) for s in SETTINGS), ("jax", SETTINGS[4]), ("jax", SETTINGS[8])]
+
+
+@pytest.mark.parametrize(("library", "setting"), ELSEWHERE, ids=str)
+@pytest.mark.parametrize("name", kernels_convolution.PLANNERS)
+def test_other_libraries_have_the_same_kernels(
+    library: str, name: str, setting: Setting, rng: np.random.Generator
+) -> None:
+    module = pytest.importorskip(library)
+    payload, shapes = payloads(setting)[name]
+    given = [rng.normal(size=shape).astype(np.float32) for shape in shapes]
+    expected = kernels_convolution.PLANNERS[name](payload)(*given)
+    tables = {"torch": kernels_convolution_torch, "jax": kernels_convolution_jax}
+    convert = module.from_numpy if library == "torch" else module.numpy.asarray
+    kernel: Any = tables[library].PLANNERS[name](payload)
+    actual = (module.jit(kernel) if library == "jax" else kernel)(*map(convert, given))
+
+    assert np.float32 == expected.dtype == np.asarray(actual).dtype
+    np.testing.assert_allclose(np.asarray(actual), expected, rtol=1e-5, atol=2e-5)
 
 
 # --- a network ---
