@@ -7,14 +7,16 @@ without a ufunc, take the general loop of `Machine`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from os import cpu_count
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from symgrad.numeric.arithmetic import Floats, float_of
-from symgrad.numeric.backend import Backend, Executable
+from symgrad.numeric.backend import Backend, Executable, Packed
 from symgrad.numeric.deferred import Deferred
 from symgrad.numeric.kernels import REAL
 from symgrad.numeric.points import point_function
@@ -22,7 +24,7 @@ from symgrad.numeric.program import Program
 from symgrad.numeric.spelling import has_complex, undefined
 
 CACHE = 1 << 20  # bytes that the buffers of a block may take: they stay in a core's L2 cache
-FEWEST, MOST = 256, 8192  # points of a block: calls of ufuncs cost more below, cache above
+FEWEST, MOST = 2048, 8192  # points of a block: calls of ufuncs cost more below, cache above
 PLANS = 16  # plans kept, one for each choice of inputs that vary
 
 Array = Any
@@ -37,6 +39,14 @@ PAIRWISE: dict[str, Kernel] = {  # ufuncs for gates whose kernels do more in oth
     "mod": np.mod,
 }
 POWERS: dict[float, np.ufunc] = {2.0: np.square, -1.0: np.reciprocal}
+# Gates that take ten times what an addition takes, and their share from which threads pay.
+SLOW = frozenset(
+    [
+        *("sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh"),
+        *("exp", "log", "log1p", "expm1", "pow", "erf", "gamma", "loggamma", "sigmoid"),
+    ]
+)
+SLOW_SHARE = 0.1
 TRUTHS = frozenset(["lt", "le", "gt", "ge", "eq", "ne", "and", "or", "xor", "not"])
 
 
@@ -79,10 +89,13 @@ class Numpy(Executable):
         What is run.
     dtype : {"float64", "float32"}
         In what.
+    threads : int or None
+        Threads of large batches; None: 2 where much of the work is in functions.
     """
 
-    def __init__(self, program: Program, dtype: str) -> None:
+    def __init__(self, program: Program, dtype: str, threads: int | None) -> None:
         start = perf_counter()
+        self._threads = _useful_threads(program) if threads is None else max(threads, 1)
         numbers = [np.asarray(float_of(c)) for c in program.constants]
         self._numbers = [n if n.dtype == bool else n.astype(dtype) for n in numbers]
         self._operations = _bound(program, self._numbers)
@@ -96,12 +109,32 @@ class Numpy(Executable):
         if shape == () and out is None and self._point is not None:
             found = self._point([float(v) for v in values])
             if found is not None:
-                return found
+                return [np.float64(f) for f in found]
         with np.errstate(all="ignore"):
             return self._batch(values, shape, out)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return build_numpy, (self.program, self.dtype)
+    def packed(self, ins: Sequence[int | None], outs: Sequence[int | None]) -> Packed | None:
+        """Return the way of one point: lists of Python's floats, past every array but the last."""
+        run = self._point
+        if run is None:
+            return None
+        sizes = list(ins)
+
+        def shortcut(*values: Any) -> list[Any] | None:
+            if len(values) != len(sizes):
+                return None
+            slots: list[float] = []
+            for value, size in zip(values, sizes, strict=True):
+                if size is None and type(value) is float:
+                    slots.append(value)
+                elif type(value) is np.ndarray and value.shape == (size,) and value.dtype == float:
+                    slots += value.tolist()
+                else:
+                    return None
+            found = run(slots)
+            return None if found is None else _parted(found, outs)
+
+        return shortcut
 
     def _batch(
         self, values: Sequence[Any], shape: tuple[int, ...], out: Sequence[Any] | None
@@ -114,7 +147,7 @@ class Numpy(Executable):
         found = [np.empty(shape, self.dtype) for _ in plan.results] if out is None else list(out)
         rows = [_line(array) for array in found]
         flat = [_flat(slots[s], shape) for s in plan.varying]
-        self._blocks(plan, [slots[s] for s in plan.shared], flat, rows)
+        self._spread(plan, [slots[s] for s in plan.shared], flat, rows)
         for array, row, register, slot in zip(
             found, rows, plan.results, self.program.outputs, strict=True
         ):
@@ -124,33 +157,60 @@ class Numpy(Executable):
                 array[...] = row.reshape(shape)
         return [array[()] for array in found]
 
-    def _blocks(
+    def _spread(
         self, plan: Plan, shared: list[Array], flat: list[Array], rows: list[Array]
     ) -> None:
-        """Run what varies, block by block, and fill the rows of results."""
+        """Run what varies, in threads where that is worth it."""
         size = rows[0].size if rows else 0
+        room = max(plan.size - len(shared), 1) * np.dtype(self.dtype).itemsize
+        block = min(max(CACHE // room, FEWEST), MOST)
+        count = min(self._threads, size // block)
+        if count < 2:
+            self._blocks(plan, shared, flat, rows, range(0, size, block))
+            return
+        share = -(-size // (count * block)) * block  # whole blocks
+        spans = [range(low, min(low + share, size), block) for low in range(0, size, share)]
+        with ThreadPoolExecutor(count) as pool:
+            for made in [pool.submit(self._blocks, plan, shared, flat, rows, s) for s in spans]:
+                made.result()
+
+    def _blocks(
+        self, plan: Plan, shared: list[Array], flat: list[Array], rows: list[Array], span: range
+    ) -> None:
+        """Run what varies, block by block, and fill the rows of results."""
+        first, block = len(shared), span.step
+        arena = np.empty((plan.size - first, min(block, span.stop - span.start)), self.dtype)
+        with np.errstate(all="ignore"):
+            for low in span:
+                self._block(plan, shared, flat, rows, arena, low, min(low + block, span.stop))
+
+    def _block(
+        self,
+        plan: Plan,
+        shared: list[Array],
+        flat: list[Array],
+        rows: list[Array],
+        arena: Array,
+        low: int,
+        high: int,
+    ) -> None:
         first = len(shared)
-        scratch = plan.size - first
-        block = min(max(CACHE // (max(scratch, 1) * np.dtype(self.dtype).itemsize), FEWEST), MOST)
-        arena = np.empty((scratch, min(block, size)), self.dtype)
-        for low in range(0, size, block):
-            high = min(low + block, size)
-            room = [*shared, *arena[:, : high - low]]
-            for k, value in enumerate(flat, first):
-                room[k] = _near(value[low:high], room[k])
-            parts = [row[low:high] for row in rows]
-            for part, register in zip(parts, plan.results, strict=True):
-                if register >= first + len(flat) and part.strides == room[register].strides:
-                    room[register] = part
-            registers = list(room)
-            for kernel, args, target, buffered in plan.many:
-                operands = [registers[a] for a in args]
-                registers[target] = (
-                    kernel(*operands, out=room[target]) if buffered else kernel(*operands)
-                )
-            for part, register in zip(parts, plan.results, strict=True):
-                if register >= 0 and registers[register] is not part:
-                    part[...] = registers[register]
+        room = [*shared, *arena[:, : high - low]]
+        for k, value in enumerate(flat, first):
+            room[k] = _near(value[low:high], room[k])
+        parts = [row[low:high] for row in rows]
+        for part, register in zip(parts, plan.results, strict=True):
+            if register >= first + len(flat) and part.strides == room[register].strides:
+                room[register] = part
+        registers = list(room)
+        for kernel, args, target, buffered in plan.many:
+            operands = [registers[a] for a in args]
+            registers[target] = (
+                kernel(*operands, out=room[target]) if buffered else kernel(*operands)
+            )
+        for part, register in zip(parts, plan.results, strict=True):
+            if register >= 0 and registers[register] is not part:
+                part[...] = registers[register]
 
     def _plan(self, varies: tuple[bool, ...]) -> Plan:
         plan = self._plans.get(varies)
@@ -159,6 +219,24 @@ class Numpy(Executable):
                 self._plans.clear()
             plan = self._plans[varies] = _planned(self.program, self._operations, varies)
         return plan
+
+
+def _useful_threads(program: Program) -> int:
+    """Return how many threads pay: short ufuncs spend more on the interpreter's lock."""
+    slow = sum(op.gate.name in SLOW for op in program.operations)
+    return min(2, cpu_count() or 1) if slow >= SLOW_SHARE * len(program.operations) > 0 else 1
+
+
+def _parted(found: list[float], outs: Sequence[int | None]) -> list[Any]:
+    """Return one number or array a group of results."""
+    parts: list[Any] = []
+    start = 0
+    for size in outs:
+        count = 1 if size is None else size
+        part = found[start : start + count]
+        parts.append(np.float64(part[0]) if size is None else np.array(part, np.float64))
+        start += count
+    return parts
 
 
 def _near(value: Array, room: Array) -> Array:
@@ -278,9 +356,6 @@ class General(Executable):
             array[...] = value
         return list(out)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return build_numpy, (self.program, self.dtype)
-
 
 def _owned(found: Sequence[Any], inputs: Sequence[Any], shape: tuple[int, ...]) -> list[Any]:
     """Give each result memory of its own: a caller may write to it, and to what he gave."""
@@ -293,11 +368,13 @@ def _owned(found: Sequence[Any], inputs: Sequence[Any], shape: tuple[int, ...]) 
     return owned
 
 
-def build_numpy(program: Program, dtype: str = "float64", **_: Any) -> Executable:
+def build_numpy(
+    program: Program, dtype: str = "float64", *, threads: int | None = None, **_: Any
+) -> Executable:
     """Return the program, ready to run."""
     if dtype == "complex128" or has_complex(program):
         return General(program, "complex128")
-    return Numpy(program, dtype)
+    return Numpy(program, dtype, threads)
 
 
 def missing(program: Program) -> list[str]:

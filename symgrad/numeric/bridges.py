@@ -99,16 +99,17 @@ def to_scipy(
         raise UnsupportedError(f"hess={hess!r} is unknown; use 'auto', 'matrix', 'product' or None")
     source = graph(f)
     moving, others = _divided(source, wrt, fixed or {})
-    listed = isinstance(f, (list, tuple)) or len(source.outputs) != 1
     options = {"kinks": kinks, "backend": backend}
-    names = tuple(map(label, moving))
+    listed = isinstance(f, (list, tuple)) or len(source.outputs) != 1
+    return _for_scipy(_Maker(f, moving, others, options), hess, listed=listed)
 
-    def made(part: str, read: Callable[[Any], Any]) -> Callable[..., Any]:
-        return _point_function(f, part, moving, others, options, read)
+
+def _for_scipy(made: _Maker, hess: str | None, *, listed: bool) -> ForScipy:
+    names = tuple(map(label, made.moving))
 
     if listed:
         return ForScipy(made("value", np.array), made("jacobian", np.asarray), None, None, names)
-    dense = hess == "matrix" or (hess == "auto" and len(moving) <= DENSE)
+    dense = hess == "matrix" or (hess == "auto" and len(names) <= DENSE)
     return ForScipy(
         made("value", float),
         made("grad", _only),
@@ -133,21 +134,25 @@ def _divided(source: Graph, wrt: Any, fixed: dict[Any, float]) -> tuple[Pack, di
     return moving, others
 
 
-def _point_function(
-    f: Any,
-    part: str,
-    moving: Pack,
-    others: dict[Any, float],
-    options: dict[str, Any],
-    read: Callable[[Any], Any],
-) -> Callable[..., Any]:
-    compiled = compile_function(f, [moving, *others], wrt=moving, returns=part, **options)
-    values = tuple(others.values())
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Compiles functions of one packed point; values of what is fixed stand behind it."""
 
-    def function(point: Any, *direction: Any) -> Any:
-        return read(compiled(np.asarray(point, np.float64), *values, *direction))
+    f: Any
+    moving: Pack
+    others: dict[Any, float]
+    options: dict[str, Any]
 
-    return function
+    def __call__(self, part: str, read: Callable[[Any], Any]) -> Callable[..., Any]:
+        """Return a part as a function of a point; `read` gives it the form that SciPy takes."""
+        args = [self.moving, *self.others]
+        compiled = compile_function(self.f, args, wrt=self.moving, returns=part, **self.options)
+        values = tuple(self.others.values())
+
+        def function(point: Any, *direction: Any) -> Any:
+            return read(compiled(np.asarray(point, np.float64), *values, *direction))
+
+        return function
 
 
 def _only(found: Any) -> Any:
