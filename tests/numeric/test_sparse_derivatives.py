@@ -36,7 +36,7 @@ drawn: Any = SimpleNamespace(
         str(Path(__file__).parents[1] / "calculus" / "test_random_expressions.py"),
     )
 )
-FEW = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 METHODS = ["terms", "entries", "colours"]
 
 
