@@ -90,6 +90,13 @@ class Native(Executable):
         """Have a task done on the compiler's thread, once."""
         if name not in self._waiting:
             self._waiting[name] = background().submit(task)
+            self._waiting[name].add_done_callback(self._note)
+
+    def _note(self, done: Future[None]) -> None:
+        """Say in `stats` why better code was not to be had; the first code stays."""
+        error = done.exception()
+        if error is not None:
+            self.stats["not_optimised"] = str(error)
 
     def optimise(self) -> None:
         """Compile the better code now, and wait for it.

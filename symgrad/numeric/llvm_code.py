@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import thread as futures
 from functools import lru_cache
 from pathlib import Path
+from threading import current_thread
 from time import perf_counter
 
 from symgrad.errors import BackendError
@@ -13,6 +15,8 @@ from symgrad.numeric import llvm_cache
 from symgrad.numeric.llvm_driver import driver
 from symgrad.numeric.llvm_machine import Loaded, assemble, machine, target
 from symgrad.numeric.llvm_point import point_code
+
+COMPILER = "symgrad-compiler"  # the thread that compiles better code
 
 
 @lru_cache(maxsize=1)
@@ -73,6 +77,8 @@ def compiled(
     """
     start, codes = perf_counter(), []
     for number, text in enumerate(texts):
+        if _is_in_the_way():
+            raise BackendError("better code is not compiled any more: the interpreter ends")
         spent = perf_counter() - start
         if spent > budget:
             raise BackendError(
@@ -84,6 +90,12 @@ def compiled(
         for number, code in enumerate(codes):
             llvm_cache.write(f"{name}-{number}", code)
     return codes
+
+
+def _is_in_the_way() -> bool:
+    """Return whether the interpreter waits for the compiler's thread in order to end."""
+    ours = current_thread().name.startswith(COMPILER)
+    return ours and bool(getattr(futures, "_shutdown", False))
 
 
 @lru_cache(maxsize=32)

@@ -16,7 +16,7 @@ import numpy as np
 
 from symgrad.numeric import llvm_ir
 from symgrad.numeric.llvm_call import Batch, Layout, Scratch, address, block_of, place
-from symgrad.numeric.llvm_code import compiled, key, runner, stored
+from symgrad.numeric.llvm_code import COMPILER, compiled, key, runner, stored
 from symgrad.numeric.llvm_machine import Loaded, target
 from symgrad.numeric.program import Program
 
@@ -48,7 +48,7 @@ class Options:
 @lru_cache(maxsize=1)
 def background() -> ThreadPoolExecutor:
     """Return the thread that compiles better code."""
-    return ThreadPoolExecutor(1, "symgrad-compiler")
+    return ThreadPoolExecutor(1, COMPILER)
 
 
 class Tier:

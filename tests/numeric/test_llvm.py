@@ -363,6 +363,19 @@ def test_a_budget_that_is_spent_is_an_error_that_says_so() -> None:
         build(program(e), cache=False, budget=0.0)
 
 
+def test_the_first_code_stays_where_better_code_is_not_to_be_had() -> None:
+    found = compiled("sin(x)*y", budget=60.0)
+    before = found([0.5, 3.0])[0]
+    found._options = found._vectors._options = replace(found._options, budget=-1.0)
+
+    with pytest.raises(BackendError, match="are allowed"):
+        found.optimise()
+
+    assert found.stats["tier"] == "quick"
+    assert "are allowed" in found.stats["not_optimised"]
+    assert found([0.5, 3.0])[0] == before
+
+
 def test_a_choice_left_open_falls_back_on_numpy_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
