@@ -214,7 +214,8 @@ def run(f: Any, at: Mapping[Any, Any] | None = None, *, kinks: str = "min_norm")
     f : str, Expr, Parsed or Graph
         One scalar formula.
     at : mapping of name or symbol to number or array
-        The point, or a batch of points: arrays that broadcast.
+        The point, or a batch of points: arrays that broadcast. In a formula of tensors, arrays in
+        the shapes of its variables, float64 or float32, from which the sizes are read.
     kinks : {"min_norm", "first", "nan", "raise"}
         What the derivative is where it does not exist.
 

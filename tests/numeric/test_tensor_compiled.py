@@ -145,6 +145,31 @@ def test_jacobians_and_hessians_are_compiled_from_closed_forms() -> None:
     np.testing.assert_allclose(jacobian, np.diag(p) - np.outer(p, p), atol=1e-15)
 
 
+@pytest.mark.parametrize(
+    ("kinks", "expected"),
+    [("min_norm", [0, 0.5, 0.5]), ("first", [0, 1, 0]), ("nan", [0, np.nan, np.nan])],
+)
+def test_ties_are_shared_as_the_policy_says(kinks: str, expected: Any) -> None:
+    fn = sg.compile(apply("max", x), [x], kinks=kinks, returns="grad")
+
+    np.testing.assert_array_equal(fn(np.array([1.0, 3, 3]))[0], expected)
+
+
+def test_blocks_and_sums_of_numbers_stand_beside_tensors() -> None:
+    t, u, v, k = sympy.symbols("t u v k")
+    block = sg.block("step", [u, v], [u * v + sympy.sin(u), v])
+    product, length = block(t, apply("norm", x))
+    f = product * length + sympy.Sum(sympy.sin(k * t) / k, (k, 1, 5)) * apply("sum", x)
+    times = np.array([0.3, 0.5])
+    values, gradients = sg.compile(f, [t, x], batch="t")(times, [1.0, 2.0])
+
+    for place, time in enumerate(times):
+        run = sg.run(f, {"t": time, "x": [1.0, 2.0]})
+        np.testing.assert_allclose(values[place], run.output)
+        np.testing.assert_allclose(gradients[0][place], run.grad["t"])
+        np.testing.assert_allclose(gradients[1][place], run.grad["x"])
+
+
 # --- types ---
 
 
