@@ -22,9 +22,13 @@ ADD, MUL, POW, ATOM = (PRECEDENCE[name] for name in ("Add", "Mul", "Pow", "Atom"
 def is_negative(term: Any) -> bool:
     """Return whether a term is written with a minus."""
     coefficient = term.args[0] if isinstance(term, sympy.MatMul) else term
-    return not getattr(coefficient, "is_Matrix", False) and bool(
-        coefficient.could_extract_minus_sign()
-    )
+    return not getattr(coefficient, "is_Matrix", False) and has_minus(coefficient)
+
+
+def has_minus(number: Any) -> bool:
+    """Return whether a number is written with a minus: a difference is not."""
+    terms = sympy.Add.make_args(number)
+    return all(bool(term.as_coeff_Mul()[0].is_negative) for term in terms)
 
 
 def without_sign(term: Any) -> Any:
@@ -72,7 +76,7 @@ class Product(sympy.MatMul):  # type: ignore[misc]
         factors = [a for a in self.args if getattr(a, "is_Matrix", False)]
         chain = "*".join(printer.parenthesize(a, MUL) for a in factors)
         number = sympy.Mul(*scalars)
-        if number.could_extract_minus_sign():
+        if has_minus(number):
             return f"-{_scaled(printer, -number, chain)}"
         return _scaled(printer, number, chain)
 
@@ -89,8 +93,9 @@ def _scaled(printer: Any, number: Any, chain: str) -> str:
 def _number(printer: Any, value: Any) -> str:
     """Return a number beside matrices; one that is itself a product of matrices in brackets."""
     if isinstance(value, sympy.Add):
-        terms = sorted(value.as_ordered_terms(), key=lambda t: t.could_extract_minus_sign())
-        return f"({printer._print(sympy.Add(*terms, evaluate=False))})"
+        first, *rest = sorted(value.as_ordered_terms(), key=has_minus)
+        signed = ((" - ", -t) if has_minus(t) else (" + ", t) for t in rest)
+        return f"({printer._print(first)}{''.join(s + printer._print(t) for s, t in signed)})"
     is_chain = isinstance(value, ScalarOp)
     return str(printer.parenthesize(value, MUL, strict=not is_chain))
 

@@ -95,7 +95,7 @@ def total(terms: Sequence[Term]) -> Any:
     content, inner = _content(list(terms))
     parts = [part for coefficient, chain in inner for part in (coefficient, *chain)]
     turned = [_upright(*term, parts) for term in inner]
-    ordered = sorted(turned, key=lambda t: (negative(t[0]), _is_turned(t[1])))
+    ordered = sorted(turned, key=lambda t: (textbook.has_minus(t[0]), _is_turned(t[1])))
     made = textbook.Sum(*(_written(*term) for term in ordered))
     return made if content == 1 else scaled(content, (made,))
 
@@ -120,15 +120,9 @@ def _written(coefficient: Any, chain: Chain) -> Any:
 # --- signs ---
 
 
-def negative(coefficient: Any) -> bool:
-    """Return whether a coefficient is written with a minus."""
-    terms = sympy.Add.make_args(coefficient)
-    return all(bool(term.as_coeff_Mul()[0].is_negative) for term in terms)
-
-
 def _upright(coefficient: Any, chain: Chain, parts: Sequence[Any]) -> Term:
     """Return a term whose minus turned a difference around, if one stands nowhere else."""
-    if not negative(coefficient):
+    if not textbook.has_minus(coefficient):
         return coefficient, chain
     for place, factor in enumerate(chain):
         found = _difference(factor, DEEP)
@@ -136,7 +130,7 @@ def _upright(coefficient: Any, chain: Chain, parts: Sequence[Any]) -> Term:
             turned = _turned(factor, found)
             return -coefficient, (*chain[:place], turned, *chain[place + 1 :])
     for factor in sympy.Mul.make_args(coefficient):
-        signs = {negative(term) for term in sympy.Add.make_args(factor)}
+        signs = {textbook.has_minus(term) for term in sympy.Add.make_args(factor)}
         if len(signs) == 2:
             return -coefficient / factor * -factor, chain
     return coefficient, chain
