@@ -7,6 +7,7 @@ its own, on plain numbers.
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -49,6 +50,10 @@ class Options:
 def background() -> ThreadPoolExecutor:
     """Return the thread that compiles better code."""
     return ThreadPoolExecutor(1, COMPILER)
+
+
+if hasattr(os, "register_at_fork"):  # a forked child has none of its parent's threads
+    os.register_at_fork(after_in_child=background.cache_clear)
 
 
 class Tier:
