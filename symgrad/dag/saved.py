@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from sympy import Basic, Function
 
+from symgrad.dag.carried import SIZES, check_carried, check_form, has_form
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes
 from symgrad.dag.regions import Region, nested
 from symgrad.dag.saved_heads import HEADS, dump
@@ -89,6 +90,9 @@ class _Writer:
         for gate, args, payload in zip(nodes.gates, nodes.args, nodes.payloads, strict=True):
             row: list[Any] = [name_of(gate), list(args)]
             rows.append(row if payload is None else [*row, self._payload(gate, payload)])
+        for node, shape in nodes.shapes.items():
+            if nodes.gates[node] is VARIABLE and shape != shape_in_graph(nodes.payloads[node]):
+                rows[node][2] = [rows[node][2], self.terms.add(frozen(shape))]
         return rows
 
     def _payload(self, gate: Gate, payload: Any) -> Any:
@@ -117,7 +121,10 @@ def write_payload(gate: Gate, payload: Any, term: Callable[[Any], int]) -> Any:
         return [term(payload.expr), *map(term, payload.symbols)]
     if gate is opaque.UNKNOWN:
         return [term(payload.function), *payload.orders]
-    return term(payload) if gate.shape is None else [term(frozen(payload))]
+    if gate.shape is None:
+        return term(payload)
+    check_form(gate, payload)  # so that what is saved can be loaded
+    return [term(frozen(payload))]
 
 
 # --- loading ---
@@ -235,16 +242,32 @@ class _Reader:
             if any(type(a) is not int or not 0 <= a < number for a in args):
                 found = f"node {number} (`{gate.name}`){where} has operands {row[1]!r:.80}"
                 raise GraphError(f"{found}; operands are earlier nodes")
-            payload = self._payload(gate, row[2]) if len(row) == 3 else None
-            made = nodes.add(gate, args, payload)
-            if gate is VARIABLE and shape_in_graph(payload):
-                nodes.shapes[made] = shape_in_graph(payload)
+            if gate is VARIABLE and len(row) == 3:
+                made = nodes.variable(*self._variable(row[2]))
+            else:
+                payload = self._payload(gate, row[2]) if len(row) == 3 else None
+                if gate.shape is not None:
+                    shapes = [nodes.shapes.get(a, ()) for a in args]
+                    check_carried(gate, payload, shapes, f"node {number}{where}")
+                made = nodes.add(gate, args, payload)
             if made != number:
                 raise GraphError(f"node {number} (`{gate.name}`){where} is there twice; keep one")
         return nodes
 
+    def _variable(self, saved: Any) -> tuple[Any, tuple[Any, ...]]:
+        """Return a variable and its shape: its own, or one that stands beside it."""
+        if type(saved) is not list:
+            symbol = self._term(saved)
+            return symbol, shape_in_graph(symbol)
+        if len(saved) != 2:
+            raise GraphError(f"a variable is a term, or a term and a shape, not {saved!r:.80}")
+        shape = plain(self._term(saved[1]))
+        if not has_form(shape, SIZES):
+            raise GraphError(f"`{shape!s:.80}` is no shape of a variable; it is a tuple of sizes")
+        return self._term(saved[0]), shape
+
     def _payload(self, gate: Gate, saved: Any) -> Any:
-        if gate is CONSTANT or gate is VARIABLE:
+        if gate is CONSTANT:
             return self._term(saved)
         if gate not in (opaque.CALL, opaque.SCAN):
             return read_payload(gate, saved, self._term)

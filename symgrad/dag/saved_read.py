@@ -15,6 +15,7 @@ from sympy.core.symbol import Str
 from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.logic.boolalg import Boolean
 
+from symgrad.dag.carried import check_size
 from symgrad.dag.saved_heads import (
     CONSTANTS,
     FACTS,
@@ -99,7 +100,7 @@ def _head(kind: str) -> Any:
 
 def _all(kind: Any, args: Sequence[Any], owner: str) -> Sequence[Any]:
     for arg in args:
-        if not isinstance(arg, kind):
+        if not isinstance(arg, kind) or getattr(arg, "is_Matrix", False):
             raise GraphError(f"`{arg!s:.80}` ({type(arg).__name__}) is no argument of {owner}")
     return args
 
@@ -206,12 +207,19 @@ def _make_symbol(head: Any, args: list[Any]) -> Any:
     name, *rest = args
     _all(Str, [name], head.__name__)
     if head is TensorSymbol:
-        sizes, *facts = rest
-        _all(Expr, _all(Tuple, [sizes], head.__name__)[0].args, head.__name__)
-        return tensor(str(name), *sizes, facts=[str(f) for f in _all(Str, facts, head.__name__)])
-    sizes, facts = rest[:2], rest[2:]
-    _all(Expr, sizes, head.__name__)
-    return matrix(str(name), *sizes, *[str(f) for f in _all(Str, facts, head.__name__)])
+        sizes, *facts = _all(Tuple, rest[:1], head.__name__)[0].args, *rest[1:]
+    else:
+        sizes, facts = rest[:2], rest[2:]
+    for size in sizes:
+        check_size(size)
+    stated = [str(f) for f in _all(Str, facts, head.__name__)]
+    if head is TensorSymbol:
+        made = tensor(str(name), *sizes, facts=stated)
+    else:
+        made = matrix(str(name), *sizes, *stated)
+    if type(made) is not head:
+        raise GraphError(f"`{name!s:.80}` with these sizes and facts is no {head.__name__}")
+    return made
 
 
 MARKED: dict[Any, Callable[[Any], Any]] = {

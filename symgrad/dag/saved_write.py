@@ -13,10 +13,12 @@ from sympy import Basic, Float, Integer, Rational, Symbol
 from sympy.core.function import AppliedUndef, UndefinedFunction
 from sympy.core.symbol import Str
 
+from symgrad.dag.carried import check_size
 from symgrad.dag.saved_heads import (
     FACTS,
     HEADS,
     NAMES_OF_CONSTANTS,
+    SHAPED,
     Sizes,
     dump,
     write_integer,
@@ -90,6 +92,9 @@ def _spelled(term: Any, parts: list[int]) -> list[Any]:
         return ["block", term.name, parts[: len(term.inputs)], parts[len(term.inputs) :]]
     if isinstance(term, AppliedUndef):
         return ["apply", *parts]
+    if isinstance(term, SHAPED):
+        for size in term.shape:
+            check_size(size)  # so that what is saved can be loaded
     return [_head_name(type(term)), *parts]
 
 

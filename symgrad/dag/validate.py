@@ -13,6 +13,7 @@ import sympy
 from sympy import Basic, Indexed, Symbol
 from sympy.core.function import UndefinedFunction
 
+from symgrad.dag.carried import SIZES, check_carried, has_form
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes, reachable
 from symgrad.dag.regions import Region, nested, owned
 from symgrad.errors import GraphError
@@ -68,6 +69,9 @@ def check_region(region: Region) -> None:
     where = f" of region `{region.name}`"
     nodes, size = region.nodes, len(region.nodes)
     check_table(nodes, where)
+    wide = next((n for n, g in enumerate(nodes.gates) if g.shape or n in nodes.shapes), None)
+    if wide is not None:
+        _complain(nodes, wide, where, "is of tensors", "a block holds scalars alone")
     check_ports(region.inputs, "input", size, where)
     check_ports(region.outputs, "output", size, where)
     known = set(region.inputs)
@@ -97,7 +101,8 @@ def check_table(nodes: Nodes, where: str) -> None:
     rows = zip(nodes.gates, nodes.payloads, nodes.args, strict=True)
     for node, (gate, payload, args) in enumerate(rows):
         check = PAYLOADS.get(gate)
-        check_shape(nodes, node, where)
+        if nodes.shapes or gate.shape is not None:
+            check_shape(nodes, node, where)
         if check is None:
             if payload is not None and gate.shape is None:
                 _complain(nodes, node, where, f"carries {payload!r}", "it carries nothing")
@@ -133,8 +138,11 @@ def check_shape(nodes: Nodes, node: int, where: str) -> None:
     shapes = [nodes.shapes.get(a, ()) for a in nodes.args[node]]
     wide = [s for s in shapes if s]
     if gate is VARIABLE:
+        if not has_form(found, SIZES):
+            _complain(nodes, node, where, f"has shape {found!r:.80}", "a shape is a tuple of sizes")
         return
     if gate.shape is not None:
+        check_carried(gate, nodes.payloads[node], shapes, f"node {node}{where}")
         expected = gate.shape(nodes.payloads[node], shapes)
     else:
         expected = wide[0] if wide else ()

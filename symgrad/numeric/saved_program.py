@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Expr
+from sympy import Indexed
 from sympy.logic.boolalg import BooleanAtom
 
 from symgrad.dag import saved
+from symgrad.dag.carried import check_form
 from symgrad.dag.nodes import CONSTANT, VARIABLE
 from symgrad.dag.saved_heads import dump
 from symgrad.dag.saved_read import TermReader
@@ -174,8 +175,10 @@ class _Reader:
         if carried is None:
             if gate in (opaque.WHOLE, opaque.UNKNOWN):
                 raise GraphError(f"an operation of gate `{gate.name}` carries an expression")
+            check_form(gate, None, "an operation")
             return None
         payload = saved.read_payload(gate, carried, self._term)
+        check_form(gate, payload, "an operation")
         if isinstance(payload, opaque.Whole) and len(payload.symbols) != len(args):
             raise GraphError(f"`{payload.expr!s:.80}` does not take {len(args)} operands")
         return payload
@@ -216,9 +219,9 @@ class _Reader:
             raise GraphError(f"term {number!r:.80} is not there; terms are 0 to {len(self._terms)}")
         return self._terms[number]
 
-    def _symbol(self, number: Any) -> Expr:
+    def _symbol(self, number: Any) -> Any:
         term = self._term(number)
-        if not (isinstance(term, Expr) and (term.is_Symbol or term.func.__name__ == "Indexed")):
+        if not (getattr(term, "is_symbol", False) or isinstance(term, Indexed)):
             raise GraphError(f"`{term!s:.80}` is no variable of a program")
         return term
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from sympy import S
 
+from symgrad.dag.carried import check_carried
 from symgrad.numeric.program import Program
 from symgrad.rules import arithmetic as rows
 from symgrad.rules import einsums
@@ -65,6 +66,9 @@ class Lean:
         self.shapes: dict[int, Shape] = dict.fromkeys(range(program.first), ())
         self.shapes |= dict(enumerate(shapes))
         for slot, op in enumerate(program.operations, program.first):
+            if op.gate.shape is not None:  # kernels trust what they are planned with
+                held = [self.shapes[a] for a in op.args]
+                check_carried(op.gate, op.payload, held, "an operation")
             self.steps[slot] = Step(op.gate, op.args, op.payload)
             self.shapes[slot] = self._shape(self.steps[slot])
         self._fresh = count(program.first + len(program.operations))

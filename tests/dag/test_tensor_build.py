@@ -121,9 +121,9 @@ X, Y, w = sg.tensor("X", "N", 3), sg.tensor("Y", "N", 3), sg.tensor("w", 3)
         ('["str","symmetric"]', '["integer",2]', "no argument of TensorSymbol"),
         ('["str","symmetric"]', '["str",3]', "no text"),
         ('["integer",3]', '["integer",-3]', "a size is"),
-        ('["einsum",[0],[11]]', '["einsum",[0],[0]]', "malformed|no shape"),
-        ('["einsum",[0],[11]]', '["einsum",[0,0],[11]]', "malformed"),
-        ('["einsum",[0],[11]]', '["einsum",[0]]', "malformed"),
+        ('["einsum",[0],[11]]', '["einsum",[0],[0]]', "it carries"),
+        ('["einsum",[0],[11]]', '["einsum",[0,0],[11]]', "does not fit"),
+        ('["einsum",[0],[11]]', '["einsum",[0]]', "carries None"),
         ('["einsum",[0],[11]]', '["einsum",[0],[11,11]]', "carries"),
     ],
 )
