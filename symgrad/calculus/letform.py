@@ -5,7 +5,7 @@ A pair `(replacements, reduced)` as `sympy.cse` returns it, which prints line by
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sympy import Expr, MatrixSymbol, Symbol
@@ -24,6 +24,8 @@ class LetForm(tuple[Any, Any]):
         Each intermediate, in an order in which they can be computed.
     reduced : Expr or structure of Expr
         The results in terms of variables and intermediates.
+    labels : sequence of str, optional
+        What the results of a list or tuple are called in print.
 
     Examples
     --------
@@ -33,14 +35,26 @@ class LetForm(tuple[Any, Any]):
     x: 2*s
     """
 
-    __slots__ = ()
+    labels: tuple[str, ...]
 
-    def __new__(cls, replacements: list[tuple[Symbol, Expr]], reduced: Any) -> LetForm:
+    def __new__(
+        cls,
+        replacements: list[tuple[Symbol, Expr]],
+        reduced: Any,
+        labels: Sequence[str] = (),
+    ) -> LetForm:
         """Make the pair."""
-        return super().__new__(cls, (replacements, reduced))
+        made = super().__new__(cls, (replacements, reduced))
+        made.labels = tuple(labels)
+        return made
 
-    def __getnewargs__(self) -> tuple[Any, Any]:
-        return (self[0], self[1])
+    def __getnewargs__(self) -> tuple[Any, Any, Any]:
+        return (self[0], self[1], self.labels)
+
+    def _results(self) -> Iterator[tuple[str, Expr]]:
+        """Yield each result with what it is called."""
+        flat = isinstance(self[1], (list, tuple)) and len(self.labels) == len(self[1])
+        return zip(self.labels, self[1], strict=True) if flat else _labelled(self[1])
 
     @property
     def replacements(self) -> list[tuple[Symbol, Expr]]:
@@ -54,7 +68,7 @@ class LetForm(tuple[Any, Any]):
 
     def __repr__(self) -> str:
         lines = [f"{name} = {text(value)}" for name, value in self.replacements]
-        lines += [_result(label, text(e)) for label, e in _labelled(self[1])]
+        lines += [_result(label, text(e)) for label, e in self._results()]
         return "\n".join([*lines, *self.outline()])
 
     def outline(self) -> list[str]:
@@ -72,7 +86,7 @@ class LetForm(tuple[Any, Any]):
         """Return LaTeX, one line an intermediate and a result."""
         write = service("formula.latex")
         lines = [f"{write(name)} = {write(value)}" for name, value in self.replacements]
-        lines += [_result(label, write(e)) for label, e in _labelled(self[1])]
+        lines += [_result(label, write(e)) for label, e in self._results()]
         return "\n".join(lines)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sympy import MatrixSymbol
+
 from symgrad.calculus import closed as forms
 from symgrad.calculus.letform import LetForm
 from symgrad.calculus.notation.lines import let_tensors
@@ -64,7 +66,9 @@ def present(
             if picked.nodes.shapes
             else forms.let(picked, picked.outputs, simplify=simplify)
         )
-        return LetForm(replacements, shape(reduced))
+        shaped = [t for t in targets if isinstance(t, MatrixSymbol)]
+        labels = [f"d{t} =" for t in shaped] if len(shaped) == len(reduced) else ()
+        return LetForm(replacements, shape(reduced), labels)
     if form != "closed":
         raise UnsupportedError(f"form={form!r} is not a form; use one of {', '.join(FORMS)}")
     made = forms.closed(

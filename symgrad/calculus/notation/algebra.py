@@ -51,7 +51,8 @@ class Algebra(Table):
         if len(terms) != 1:
             return bool(terms)
         factors = terms[0][0].factors
-        return len(factors) > 1 or any(self.atom(a).kind != LEAF for a, _, _ in factors)
+        wide = sum(bool(indices) for _, indices, _ in factors)
+        return wide > 1 or any(self.atom(a).kind != LEAF for a, _, _ in factors)
 
     # --- sums ---
 
