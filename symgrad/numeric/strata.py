@@ -93,7 +93,8 @@ class Strata:
             for layer in self._layers:
                 operands = [n if r is None else table[r] for r, n in layer.reads]
                 table[layer.low : layer.high] = layer.kernel(*operands)
-        return table[self._outputs].reshape(len(self.program.outputs), *points)
+        # One place may be all outputs.
+        return np.broadcast_to(table[self._outputs], (len(self.program.outputs), *points))
 
 
 def suits(program: Program) -> bool:

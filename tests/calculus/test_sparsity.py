@@ -130,7 +130,8 @@ def seconds_by_differences(expr: Any, at: dict[str, Any], i: int, j: int) -> Any
         return mp.mpmathify(forward_values(built, inputs, Precise())[built.outputs[0]])
 
     order = tuple((i == k) + (j == k) for k in range(3))
-    return mp.diff(value, tuple(mp.mpf(v.numerator) / v.denominator for v in at.values()), order)
+    point = (at[name.name] for name in drawn.NAMES)
+    return mp.diff(value, tuple(mp.mpf(v.numerator) / v.denominator for v in point), order)
 
 
 @FEW

@@ -115,7 +115,7 @@ def full_hessian(expr: Any, at: list[float]) -> np.ndarray:
 @FEW
 @given(drawn.KINKY, drawn.POINT)
 def test_all_roads_lead_to_the_full_hessian(expr: Any, at: dict[str, Any]) -> None:
-    point = [float(v) for v in at.values()]
+    point = [float(at[name.name]) for name in drawn.NAMES]
     full = full_hessian(expr, point)
     assume(np.isfinite(full).all() and abs(full).max() < 1e6)
 
@@ -214,7 +214,7 @@ def test_layers_compute_what_single_operations_do(expr: Any, at: dict[str, Any])
     grown = growth.gradient(source, [source.find(n) for n in names])
     program = inline(lower(grown, names), EVERYTHING)
     assume(not any(op.payload is not None or not op.args for op in program.operations))
-    values = np.array([[float(v)] * 2 for v in at.values()])
+    values = np.array([[float(at[name.name])] * 2 for name in names])
 
     found = strata.Strata(program)(values)
 
@@ -333,6 +333,14 @@ def test_variables_may_be_missing_and_matrices_empty() -> None:
 
     assert 0 == hessian.nnz and (2, 2) == hessian.shape
     np.testing.assert_array_equal([[0, 0, 4], [0, 0, 0], [4, 0, 10]], mixed.toarray())
+
+
+@pytest.mark.parametrize("method", ["entries", "colours"])
+def test_entries_may_all_be_one_number(method: str) -> None:
+    fn = compile_sparse("x**2 + y**2 + z**2", [["x", "y", "z"]], method=method, backend="numpy")
+
+    np.testing.assert_array_equal(2 * np.eye(3), fn([1.0, 2.0, 3.0]).toarray())
+    np.testing.assert_array_equal(np.full((5, 3), 2.0), fn.data(np.ones((5, 3))))
 
 
 def test_scalars_and_packs_broadcast() -> None:
