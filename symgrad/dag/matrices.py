@@ -240,8 +240,8 @@ MATRIX_COMBINE: dict[type, Callable[[Any, Any], int]] = {
     **HEADS_COMBINE,
 }
 TEXTBOOK = {  # SymPy's classes that print themselves otherwise
-    textbook.Sum: sympy.MatAdd,
-    textbook.Product: sympy.MatMul,
+    textbook.MatrixSum: sympy.MatAdd,
+    textbook.MatrixProduct: sympy.MatMul,
     textbook.Entrywise: sympy.HadamardProduct,
     textbook.EntrywisePower: sympy.HadamardPower,
     textbook.Trace: sympy.Trace,

@@ -120,7 +120,7 @@ def _is_sign(node: Any) -> bool:
     if node.is_Rational:
         return bool(node.is_negative) or decimal_places(node) is None
     if isinstance(node, (Add, Mul, MatAdd, MatMul)):
-        return len(node.args) != 2 or isinstance(node, (textbook.Sum, textbook.Product))
+        return len(node.args) != 2 or isinstance(node, (textbook.MatrixSum, textbook.MatrixProduct))
     return False
 
 

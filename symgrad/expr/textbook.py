@@ -37,11 +37,11 @@ def without_sign(term: Any) -> Any:
         return -term
     coefficient, *factors = term.args
     if coefficient is S.NegativeOne:
-        return factors[0] if len(factors) == 1 else Product(*factors)
-    return Product(-coefficient, *factors)
+        return factors[0] if len(factors) == 1 else MatrixProduct(*factors)
+    return MatrixProduct(-coefficient, *factors)
 
 
-class Sum(sympy.MatAdd):  # type: ignore[misc]
+class MatrixSum(sympy.MatAdd):  # type: ignore[misc]
     """A sum of matrices."""
 
     def _sympystr(self, printer: Any, *_: Any) -> str:
@@ -68,7 +68,7 @@ def _constant(term: Any) -> Any:
     return None
 
 
-class Product(sympy.MatMul):  # type: ignore[misc]
+class MatrixProduct(sympy.MatMul):  # type: ignore[misc]
     """A product of scalars and matrices."""
 
     def _sympystr(self, printer: Any, *_: Any) -> str:

@@ -69,7 +69,7 @@ def joined(chain: Chain) -> Any:
         else:
             found.append((factor, 1))
     made = [f if n == 1 else sympy.MatPow(f, n) for f, n in found]
-    return made[0] if len(made) == 1 else textbook.Product(*made)
+    return made[0] if len(made) == 1 else textbook.MatrixProduct(*made)
 
 
 def transposed(chain: Chain) -> Chain:
@@ -117,7 +117,7 @@ def _turned(term: Any) -> Any:
     if not isinstance(term, sympy.MatMul):
         return transpose(term)
     scalars = [a for a in term.args if not getattr(a, "is_Matrix", False)]
-    return textbook.Product(*scalars, *transposed(term.args[len(scalars) :]))
+    return textbook.MatrixProduct(*scalars, *transposed(term.args[len(scalars) :]))
 
 
 def _inside(matrix: Any) -> Any:

@@ -232,8 +232,8 @@ def spell_tril(atom: Atom, shape: Sequence[Any], operands: Sequence[Any]) -> Any
     if not atom.data:
         return matrices.apply("tril", *operands)
     diagonal = textbook.Diagonal(textbook.DiagonalVector(*operands))
-    half = textbook.Product(-S.Half, diagonal)
-    return textbook.Sum(matrices.apply("tril", *operands), half)
+    half = textbook.MatrixProduct(-S.Half, diagonal)
+    return textbook.MatrixSum(matrices.apply("tril", *operands), half)
 
 
 def spell_expm(atom: Atom, shape: Sequence[Any], operands: Sequence[Any]) -> Any:

@@ -96,7 +96,7 @@ def total(terms: Sequence[Term]) -> Any:
     parts = [part for coefficient, chain in inner for part in (coefficient, *chain)]
     turned = [_upright(*term, parts) for term in inner]
     ordered = sorted(turned, key=lambda t: (textbook.has_minus(t[0]), _is_turned(t[1])))
-    made = textbook.Sum(*(_written(*term) for term in ordered))
+    made = textbook.MatrixSum(*(_written(*term) for term in ordered))
     return made if content == 1 else scaled(content, (made,))
 
 
@@ -114,7 +114,7 @@ def _written(coefficient: Any, chain: Chain) -> Any:
     if coefficient == 1:
         return value
     inner = value.args if isinstance(value, MatMul) else (value,)
-    return textbook.Product(coefficient, *inner)
+    return textbook.MatrixProduct(coefficient, *inner)
 
 
 # --- signs ---
@@ -159,7 +159,7 @@ def _turned(value: Any, difference: Any) -> Any:
             textbook.without_sign(t) if textbook.is_negative(t) else _written(S.NegativeOne, (t,))
             for t in value.args
         ]
-        return textbook.Sum(*sorted(terms, key=textbook.is_negative))
+        return textbook.MatrixSum(*sorted(terms, key=textbook.is_negative))
     place = next(k for k, a in enumerate(value.args) if _count(a, difference))
     args = value.args
     return value.func(*args[:place], _turned(args[place], difference), *args[place + 1 :])
