@@ -23,7 +23,7 @@ from symgrad.dag.regions import Region
 from symgrad.dag.tensor_build import TENSOR_COMBINE, TENSOR_PARTS, scalars
 from symgrad.errors import UnsupportedError
 from symgrad.expr import hypergeometric, literal
-from symgrad.expr.region import Call, Scan
+from symgrad.expr.region import Call, Scan, has_axes
 from symgrad.rules import elementary, opaque, routing, special
 from symgrad.rules.table import GATES
 
@@ -107,6 +107,12 @@ def _free_symbols(expr: Basic) -> list[Basic]:
         raise UnsupportedError(
             f"`{sympy.sstr(expr)[:80]}` holds subscripted symbols under {type(expr).__name__}; "
             "write the terms out, or use plain symbols"
+        )
+    wide = next(filter(has_axes, expr.free_symbols), None)
+    if wide is not None:
+        raise UnsupportedError(
+            f"`{sympy.sstr(expr)[:80]}` holds `{wide}`, which has axes, under "
+            f"{type(expr).__name__}; sum with `sg.sum`, or put a scalar symbol in its place"
         )
     return sorted(expr.free_symbols, key=sympy.default_sort_key)
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 from sympy import Basic, Expr, S, Symbol
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom, BooleanFunction
@@ -19,15 +18,20 @@ from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 from symgrad.dag import composites
 from symgrad.dag.build import Builder
 from symgrad.dag.express import Canonical
+from symgrad.dag.network import network
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes, reachable
 from symgrad.dag.saved import load, save
 from symgrad.dag.size_leaves import with_sizes
 from symgrad.dag.template import TEMPLATES
 from symgrad.dag.validate import validate
-from symgrad.errors import UnknownNameError, UnsupportedError
+from symgrad.errors import UnknownNameError, UnknownPartialError, UnsupportedError
 from symgrad.expr.numbers import as_expr
 from symgrad.expr.reader import Parsed, parse
+from symgrad.expr.region import has_axes
 from symgrad.expr.symbols import label, resolve
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 CONDITIONS = (Relational, BooleanAtom, BooleanFunction)
 
@@ -252,7 +256,9 @@ class Graph:
         UnknownNameError
             If there is no such node or operand.
         UnknownPartialError
-            If neither the table nor SymPy knows it.
+            If neither the table nor SymPy knows it, or if the gate is one of tensors, whose
+            derivative is a map and no factor; between gates of scalars that act on tensors entry
+            by entry, the partial is that of each entry.
         """
         count = len(self.nodes.args[node]) if 0 <= node < len(self) else 0
         if not 0 <= position < count:
@@ -260,38 +266,32 @@ class Graph:
                 f"operand {position} of node {node} is asked for; the graph has nodes 0 to "
                 f"{len(self) - 1}, and this one has {count} operands"
             )
+        if self.nodes.gates[node].shape is not None:
+            raise UnknownPartialError(
+                f"node {node} is `{self.nodes.gates[node].name}` of tensors, whose derivative by "
+                f"operand {position} is a linear map and no factor; ask `sg.jacobian` for all of "
+                "it, or `sg.vjp` and `sg.jvp` for what it does to a cotangent or tangent"
+            )
         template = TEMPLATES.of(self.nodes, node, position, kinks)
         if template is None:
             return S.Zero
-        operands = [self.labels[a] for a in self.nodes.args[node]]
-        value = template(Canonical(), operands, self.labels[node], S.One)
+        operands = [self._entry(a) for a in self.nodes.args[node]]
+        value = template(Canonical(), operands, self._entry(node), S.One)
         return value if template.sign > 0 else -value
+
+    def _entry(self, node: int) -> Any:
+        """Return the label of a node; of a variable with axes, the symbol of one entry."""
+        called = self.labels[node]
+        return Symbol(called.name) if has_axes(called) else called
 
     @cached_property
     def nx(self) -> nx.MultiDiGraph[int]:
         """The frozen networkx graph: key = argument position, `partial` on the edge.
 
-        Node attributes: `gate`, `name`, `label`, `role`, `shape` and, for leaves, `value`.
+        Node attributes: `gate`, `name`, `label`, `role`, `shape`, a tuple of sizes, and `value`,
+        what leaves and gates of tensors carry. An edge into a gate of tensors has no partial: None.
         """
-        view: nx.MultiDiGraph[int] = nx.MultiDiGraph()
-        named = {node: name for name, node in reversed(list(self.names.items()))}
-        for node, gate in enumerate(self.nodes.gates):
-            known = {"gate": gate.name, "role": gate.role, "shape": (), "label": self.labels[node]}
-            if node in named:
-                known["name"] = named[node]
-            if self.nodes.payloads[node] is not None:
-                known["value"] = self.nodes.payloads[node]
-            view.add_node(node, **known)
-            for position, operand in enumerate(self.nodes.args[node]):
-                view.add_edge(operand, node, key=position, partial=self._edge(node, position))
-        nx.freeze(view)
-        return view
-
-    def _edge(self, node: int, position: int) -> Expr | None:
-        try:
-            return self.partial(node, position)
-        except NotImplementedError:
-            return None
+        return network(self.nodes, self.labels, self.names, self.partial)
 
 
 def compact(
