@@ -68,8 +68,7 @@ def grad(
     wanted = structure.expand(source, wrt)
     grown, called = _grown(source, structure.nodes_of(source, wanted), kinks, form)
     picked = Graph(grown.nodes, grown.outputs[1:], grown.names)
-    shape = partial(structure.rename, wanted)
-    targets = structure.targets(source, wanted)
+    shape, targets = partial(structure.rename, wanted), structure.targets(source, wanted)
     return present(picked, shape, form, simplify, limit, targets, called)
 
 
