@@ -205,6 +205,10 @@ def to_torch(f: Any, args: Sequence[Any] | None = None, *, kinks: str = "min_nor
     """
     pair = _Pair(f, args, {"backend": "torch", "kinks": kinks})
     pair("value", "float64")  # what torch cannot spell is refused now
+    return _for_torch(pair, listed=isinstance(f, (list, tuple)))
+
+
+def _for_torch(pair: _Pair, *, listed: bool) -> Callable[..., Any]:
     import torch
 
     class Formula(torch.autograd.Function):  # type: ignore[misc]
@@ -224,10 +228,9 @@ def to_torch(f: Any, args: Sequence[Any] | None = None, *, kinks: str = "min_nor
         @staticmethod
         def backward(ctx: Any, *cotangents: Any) -> Any:
             values = ctx.saved_tensors
-            listed = isinstance(f, (list, tuple))
             weights = torch.stack(cotangents, dim=-1) if listed else cotangents[0]
             bars = pair("vjp", ctx.dtype)(*values, weights)
-            sums = [b.sum_to_size(v.shape).to(v.dtype) for b, v in zip(bars, values, strict=True)]
+            sums = [b.sum_to_size(v.shape).to(v) for b, v in zip(bars, values, strict=True)]
             return (None, *sums)
 
     def function(*values: Any) -> Any:
