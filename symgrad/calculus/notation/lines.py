@@ -61,8 +61,9 @@ def let_tensors(
         factor = algebra.bare(leaf)
         assert factor is not None
         symbol, value = algebra.atom(factor[0]).data, view.write(algebra.behind[leaf])
-        # The symbol's own form reads its atom once: what counts is who reads either of them.
-        if uses.get(factor[0], 0) - 1 + uses.get(leaf, 0) < 2 and symbol.name not in kept:
+        # Where the symbol's own form is read, it reads its atom once: the readers of both count.
+        readers = uses.get(factor[0], 0) + max(uses.get(leaf, 0) - 1, 0)
+        if readers < 2 and symbol.name not in kept:
             for speller in spellers:
                 speller.made[factor[0]] = value
         else:

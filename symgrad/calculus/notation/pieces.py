@@ -339,9 +339,11 @@ def total(piece: Piece) -> Any:
 
 
 def summed(piece: Piece, index: Index) -> Piece:
-    """Return the sums of a matrix's rows as a column."""
-    left = piece if piece.column == index else piece.turned()
-    return Piece((matrices.apply("sum", left.value, params=(S.One,)),), left.row, None)
+    """Return the sums of a matrix's rows, or of its columns, as a column."""
+    if piece.column == index:
+        return Piece((matrices.apply("sum", piece.value, params=(S.One,)),), piece.row, None)
+    made = matrices.apply("sum", piece.value, params=(S.Zero,))
+    return Piece((transpose(made),), piece.column, None)
 
 
 def hadamard(a: Any, b: Any) -> Any:
