@@ -1,22 +1,28 @@
 """Counting operations, and the certificate that a gradient is cheap.
 
 Every gate has a bound: its own operation, the steps of its partials, and one addition for each
-operand but one. Summed over a graph, the bounds limit value and gradient together.
+operand but one. Summed over a graph, the bounds limit value and gradient together. A gate of
+tensors is one operation; how many of numbers that is, in the sizes, is counted beside it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from sympy import Dummy, Expr
 
 from symgrad.calculus import growth
 from symgrad.calculus import wrt as structure
 from symgrad.calculus.question import scalar
-from symgrad.dag.digraph import Graph
-from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes, dependents
+from symgrad.calculus.tensor_cost import LEAVES, arithmetic, entry_bound, pulled
+from symgrad.dag.digraph import Graph, graph
+from symgrad.dag.nodes import CONSTANT, Nodes, dependents
 from symgrad.dag.template import TEMPLATES
 from symgrad.errors import GraphError
+from symgrad.expr.matrices import facts_of
 from symgrad.rules import routing
 
 
@@ -38,6 +44,9 @@ class Stats:
         Operations of value and gradient together.
     bound : int
         What the gates' own bounds allow; `with_gradient <= bound` always.
+    arithmetic, arithmetic_with_gradient : Expr
+        Additions, multiplications and functions of numbers, in the sizes of the axes: a gate of
+        scalars is one for each entry, an einsum is counted pair by pair from the left.
     """
 
     nodes: int
@@ -48,6 +57,8 @@ class Stats:
     gates: tuple[tuple[str, int], ...]
     with_gradient: int
     bound: int
+    arithmetic: Expr
+    arithmetic_with_gradient: Expr
 
     @property
     def ratio(self) -> float:
@@ -56,11 +67,16 @@ class Stats:
 
     def __str__(self) -> str:
         gates = ", ".join(f"{count} {name}" for name, count in self.gates)
+        numbers = ""
+        if self.arithmetic != self.operations:
+            numbers = f"arithmetic          {self.arithmetic}\n"
+            numbers += f"  and of gradient   {self.arithmetic_with_gradient}\n"
         return (
             f"nodes               {self.nodes} ({self.inputs} inputs, {self.constants} constants)\n"
             f"operations          {self.operations}" + (f": {gates}" if gates else "") + "\n"
             f"depth               {self.depth}\n"
             f"value and gradient  {self.with_gradient} operations, {self.ratio:.2f} x the value's\n"
+            f"{numbers}"
             f"certificate         {self.with_gradient} <= {self.bound}, the gates' bounds"
         )
 
@@ -71,7 +87,8 @@ def stats(f: Any, wrt: Any = None) -> Stats:
     Parameters
     ----------
     f : str, Expr, Parsed or Graph
-        One scalar formula.
+        One formula. Of a tensor, the gradient is that of its inner product with a cotangent: a
+        `vjp`.
     wrt : structure of variables, optional
         What to differentiate by. Default: every variable.
 
@@ -97,10 +114,18 @@ def stats(f: Any, wrt: Any = None) -> Stats:
     >>> found = stats("(x + y)*z")
     >>> found.operations, found.with_gradient, found.bound
     (2, 2, 7)
+
+    Of a product of a matrix and a vector every entry counts:
+
+    >>> from symgrad.expr.matrices import matrix
+    >>> stats(matrix("A", "n", "n")*matrix("x", "n")).arithmetic
+    2*n**2 - n
     """
-    source = scalar(f, "min_norm")
+    source = graph(f)
+    if len(source.outputs) != 1:
+        scalar(source, "min_norm")
     wanted = structure.nodes_of(source, structure.expand(source, wrt))
-    grown = growth.gradient(source, wanted)
+    grown = _pulled(source, wanted)
     found = _counted(source, grown)
     if found.with_gradient > found.bound:
         raise GraphError(
@@ -110,8 +135,19 @@ def stats(f: Any, wrt: Any = None) -> Stats:
     return found
 
 
+def _pulled(source: Graph, wanted: Sequence[int | None]) -> Graph:
+    """Return value and gradient; of a tensor, its pullback of a cotangent."""
+    (out,) = source.outputs
+    shape = source.nodes.shapes.get(out)
+    if shape is None:
+        return growth.gradient(source, wanted)
+    growing = growth.Growth(source)
+    seed = growing.nodes.variable(Dummy("cotangent"), shape)
+    return growing.freeze([out, *growing.pull({out: seed}, wanted)])
+
+
 def _counted(source: Graph, grown: Graph) -> Stats:
-    counts = Counter(g.name for g in source.nodes.gates if g not in (CONSTANT, VARIABLE))
+    counts = Counter(g.name for g in source.nodes.gates if g not in LEAVES)
     return Stats(
         nodes=len(source),
         inputs=len(source.inputs),
@@ -121,12 +157,14 @@ def _counted(source: Graph, grown: Graph) -> Stats:
         gates=tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
         with_gradient=operations(grown.nodes),
         bound=bound(source),
+        arithmetic=arithmetic(source.nodes),
+        arithmetic_with_gradient=arithmetic(grown.nodes),
     )
 
 
 def operations(nodes: Nodes) -> int:
     """Return the number of gates that are no leaves."""
-    return sum(g is not CONSTANT and g is not VARIABLE for g in nodes.gates)
+    return sum(g not in LEAVES for g in nodes.gates)
 
 
 def depth(nodes: Nodes) -> int:
@@ -141,7 +179,9 @@ def depth(nodes: Nodes) -> int:
 def gate_bound(nodes: Nodes, node: int, moving: bytearray) -> int:
     """Return the most operations that value and gradient of one gate can take."""
     args = nodes.args[node]
-    total = 1
+    total = 1 + entry_bound(nodes, node, moving)
+    if nodes.gates[node].shape is not None:
+        return total + pulled(nodes, node, moving) + max(len(args) - 1, 0)
     for position, operand in enumerate(args):
         if moving[operand]:
             template = TEMPLATES.of(nodes, node, position, "min_norm")
@@ -161,4 +201,6 @@ def bound(source: Graph) -> int:
         if args:
             total += gate_bound(nodes, node, moving) if moving[node] else 1
             masked = masked or nodes.gates[node] is routing.WHERE
-    return total + (sum(map(len, nodes.args)) + len(source.inputs) if masked else 0)
+    spread = sum(3 if facts_of(s) else 1 for s in source.inputs) if nodes.shapes else 0
+    masks = sum(map(len, nodes.args)) + len(source.inputs) if masked else 0
+    return total + spread + masks  # zeros are spread, gradients projected on declared spaces
