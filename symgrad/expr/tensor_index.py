@@ -92,6 +92,20 @@ def _position(index: int, size: Any, shape: Shape) -> Any:
     return index if index >= 0 else dim(size + index)
 
 
+def whole_axes(parts: Sequence[Part], shape: Shape) -> list[Part]:
+    """Return the parts with whole axes in place of those along which a tensor takes entries."""
+    sizes, found = iter(shape), []
+    for part in parts:
+        size = None if part[0] == "new" else next(sizes)
+        found.append(("cut", 0, size, 1) if part[0] == "take" else part)
+    return found
+
+
+def is_whole(parts: Sequence[Part], shape: Shape) -> bool:
+    """Return whether parts change nothing."""
+    return list(parts) == [("cut", 0, size, 1) for size in shape]
+
+
 def cut(part: slice, size: Any) -> tuple[Any, Any, int]:
     """Return start, stop and step within an axis, as Python counts them.
 

@@ -24,8 +24,9 @@ from symgrad.expr.functions import TABLE
 from symgrad.expr.matrices import FACTS, SQUARE
 from symgrad.expr.numbers import as_expr
 from symgrad.expr.operands import Value
-from symgrad.expr.tensor_index import read_key
+from symgrad.expr.tensor_index import is_whole, read_key, whole_axes
 from symgrad.expr.tensor_operators import Operators
+from symgrad.expr.tensor_order import depth_of, sort_key_of
 from symgrad.expr.tensor_params import frozen, plain
 from symgrad.expr.tensor_shapes import Axis, many_axes, shown, tidy
 from symgrad.expr.tensor_table import SHAPES
@@ -33,7 +34,6 @@ from symgrad.registry import service
 
 LARGEST_ARRAY = 4096  # numbers written out in an expression; larger data are values at run time
 MOST_OPERANDS = 16
-
 # What stands for the operands of a mapped function: the same in every expression.
 SLOTS = tuple(sympy.Dummy(f"x{k}", dummy_index=k + 1) for k in range(MOST_OPERANDS))
 
@@ -82,6 +82,10 @@ class AnyTensor(Operators, Basic):  # type: ignore[misc]
 
     def _latex(self, printer: Any, *_: Any) -> str:
         return str(service("tensor.latex")(self, printer))
+
+    def sort_key(self, order: Any = None) -> Any:
+        """Return what SymPy sorts by, without recursion."""
+        return sort_key_of(self)
 
 
 class TensorSymbol(AnyTensor):
@@ -181,6 +185,10 @@ class TensorScalar(Applied, Expr):  # type: ignore[misc]
     def _latex(self, printer: Any, *_: Any) -> str:
         return str(service("tensor.latex")(self, printer))
 
+    def sort_key(self, order: Any = None) -> Any:
+        """Return what SymPy sorts by, without recursion."""
+        return sort_key_of(self)
+
     def _eval_derivative(self, symbol: Any) -> Any:
         if symbol not in self.free_symbols:
             return S.Zero
@@ -196,6 +204,7 @@ def _made(cls: Any, name: Any, params: Any, operands: Sequence[Any], *, scalar: 
         raise ShapeError(f"`{name}` of these operands has shape {shown(shape)}")
     made = Basic.__new__(cls, Str(str(name)), fixed, *operands)
     made.shape = shape
+    made.depth = depth_of(operands)
     hash(made)  # asked while it is shallow: SymPy recurses later, and operands remember theirs
     return made
 
@@ -336,19 +345,10 @@ def indexed(x: AnyTensor, key: Any) -> Any:
             "positions as a tensor and as numbers do not mix in one index; index twice, as in "
             "`x[0][:, positions]`"
         )
-    still = [("cut", 0, x.shape[_axis(parts, k)], 1) if k in chosen else p
-             for k, p in enumerate(parts)]  # fmt: skip
-    if any(p[:2] != ("cut", 0) or p[3] != 1 for p in still) or _cuts(still, x.shape):
+    still = whole_axes(parts, x.shape)
+    if not is_whole(still, x.shape):
         x = apply("index", x, params=(tuple(still),))
     return apply("take", x, parts[chosen[0]][1], params=(chosen[0],)) if chosen else x
-
-
-def _axis(parts: Sequence[Any], place: int) -> int:
-    return sum(part[0] != "new" for part in parts[:place])
-
-
-def _cuts(parts: Sequence[Any], shape: Shape) -> bool:
-    return any(part[2] != n for part, n in zip(parts, shape, strict=True))
 
 
 def _is_index(item: Any) -> bool:

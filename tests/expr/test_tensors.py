@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import pickle
 import runpy
 from pathlib import Path
@@ -179,6 +180,22 @@ def test_deep_expressions_are_built_hashed_and_searched_without_recursion() -> N
 
     assert {X, w} == sg.sum(deep).free_symbols
     assert 10_000 < len(sg.graph(sg.sum(deep)))
+
+
+def test_deep_expressions_are_sorted_and_written_without_recursion() -> None:
+    deep: Any = X
+    for _ in range(3_000):
+        deep = sg.map(sympy.tanh, deep * 2 + w)
+    loss = sg.sum(deep) - a * sg.sum(deep**2) + sg.sum(w**2) / 2
+
+    assert str(loss).count("tanh") == sg.text(loss).count("tanh") == 6_000
+    assert sg.grad(loss, [w], form="graph").nodes.shapes
+
+
+def test_sums_of_losses_are_written_in_an_order_of_their_own() -> None:
+    parts = [sg.sum(X**2), sg.sum(Y**2), sg.sum(X * Y), a * sg.norm(w)]
+
+    assert 1 == len({str(sum(order)) for order in itertools.permutations(parts)})
 
 
 def test_facts_are_declared_with_what_they_imply() -> None:
