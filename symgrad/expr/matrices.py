@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import sympy
-from sympy import Basic, Expr, MatrixExpr, MatrixSymbol, Tuple
+from sympy import Basic, Expr, MatrixExpr, MatrixSymbol
 from sympy.core.symbol import Str
 from sympy.matrices.expressions.matexpr import MatrixElement
 from sympy.printing.precedence import PRECEDENCE, precedence
@@ -19,6 +19,7 @@ from symgrad.errors import ShapeError, UnsupportedError
 from symgrad.expr import literal
 from symgrad.expr.dims import Shape, described, dim, shape_of
 from symgrad.expr.numbers import as_expr
+from symgrad.expr.tensor_params import frozen
 from symgrad.registry import service
 
 FACTS: dict[str, tuple[str, ...]] = {  # each with what it implies
@@ -124,7 +125,8 @@ class MatrixOp(Operation, MatrixExpr):  # type: ignore[misc]
     def __new__(cls, name: Any, params: Any, *operands: Any) -> MatrixOp:
         """Make the expression; shapes are checked."""
         shape_of_call(str(name), tuple(params), operands)
-        return Basic.__new__(cls, Str(str(name)), Tuple(*params), *operands)  # type: ignore[no-any-return]
+        held = frozen(tuple(params))
+        return Basic.__new__(cls, Str(str(name)), held, *operands)  # type: ignore[no-any-return]
 
     @property
     def shape(self) -> Shape:
@@ -149,7 +151,8 @@ class ScalarOp(Operation, Expr):  # type: ignore[misc]
         found = shape_of_call(str(name), tuple(params), operands)
         if found != (1, 1):
             raise ShapeError(f"`{name}` of these operands is {described(found)}, not a scalar")
-        return Basic.__new__(cls, Str(str(name)), Tuple(*params), *operands)  # type: ignore[no-any-return]
+        held = frozen(tuple(params))
+        return Basic.__new__(cls, Str(str(name)), held, *operands)  # type: ignore[no-any-return]
 
     @property
     def precedence(self) -> int:
@@ -164,7 +167,7 @@ class ScalarOp(Operation, Expr):  # type: ignore[misc]
 def apply(name: str, *operands: Any, params: Sequence[Any] = ()) -> Any:
     """Return an operation by its name: a matrix, or a scalar where the result is 1 × 1."""
     shape = shape_of_call(name, tuple(params), operands)
-    return (ScalarOp if shape == (1, 1) else MatrixOp)(name, Tuple(*params), *operands)
+    return (ScalarOp if shape == (1, 1) else MatrixOp)(name, frozen(tuple(params)), *operands)
 
 
 def written(expr: Any, write: Callable[[Any], str]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import symgrad as sg
+from symgrad.expr.matrices import apply
 
 SHAPES = {"A": ("p", "m"), "X": ("m", "n"), "B": ("n", "q"), "x": ("n",), "y": ("m",)}
 SIZES = {"p": 2, "m": 3, "n": 4, "q": 5}
@@ -79,3 +80,11 @@ def test_a_hessian_by_a_matrix_has_both_layouts() -> None:
 def test_an_unknown_layout_is_refused_by_name() -> None:
     with pytest.raises(sg.SymgradError, match="axes or vec"):
         sg.jacobian(sg.parse("X@x", shapes=SHAPES), "X", layout="rows")
+
+
+def test_parameters_of_operations_are_never_evaluated(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "print('evaluated')"
+    made = apply("map", sg.matrix("A", "n", "n"), params=(text,))
+
+    assert f"{text}(A)" == str(made)
+    assert "" == capsys.readouterr().out
