@@ -18,7 +18,7 @@ from typing import Any
 import click
 import numpy as np
 from rich.console import Console
-from sympy import MatrixSymbol
+from sympy import Expr, MatrixSymbol
 
 from symgrad.calculus import closed, cost, derivatives
 from symgrad.dag.digraph import Graph, graph
@@ -224,6 +224,7 @@ def stats_command(wrt: str, style: str, **options: Any) -> None:
     found = cost.stats(_taken(options), arguments.names(wrt) or None)
     if style == "json":
         fields = {name: getattr(found, name) for name in found.__slots__}
+        fields = {k: str(v) if isinstance(v, Expr) else v for k, v in fields.items()}  # in sizes
         _print_json(fields | {"gates": dict(found.gates), "ratio": found.ratio})
     else:
         click.echo(str(found))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Dummy, Expr
+from sympy import Dummy
 
 from symgrad.calculus import growth
 from symgrad.calculus import wrt as structure
@@ -44,7 +44,7 @@ class Stats:
         Operations of value and gradient together.
     bound : int
         What the gates' own bounds allow; `with_gradient <= bound` always.
-    arithmetic, arithmetic_with_gradient : Expr
+    arithmetic, arithmetic_with_gradient : int or Expr
         Additions, multiplications and functions of numbers, in the sizes of the axes: a gate of
         scalars is one for each entry, an einsum is counted pair by pair from the left.
     """
@@ -57,8 +57,8 @@ class Stats:
     gates: tuple[tuple[str, int], ...]
     with_gradient: int
     bound: int
-    arithmetic: Expr
-    arithmetic_with_gradient: Expr
+    arithmetic: Any
+    arithmetic_with_gradient: Any
 
     @property
     def ratio(self) -> float:

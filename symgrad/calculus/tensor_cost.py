@@ -18,7 +18,7 @@ from math import prod
 from typing import Any
 
 import sympy
-from sympy import Dummy, Expr, Integer, Rational
+from sympy import Dummy, Integer, Rational
 
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Grower, Nodes
 from symgrad.rules import convolution, einsums, linalg, tensors
@@ -102,8 +102,8 @@ COSTS: dict[Gate, Cost] = {
 }
 
 
-def arithmetic(nodes: Nodes) -> Expr:
-    """Return the number of scalar operations of a table, in its sizes.
+def arithmetic(nodes: Nodes) -> Any:
+    """Return the number of scalar operations of a table: an int, or an expression in its sizes.
 
     Notes
     -----
@@ -120,7 +120,8 @@ def arithmetic(nodes: Nodes) -> Expr:
         else:
             shapes = [nodes.shapes.get(a, ()) for a in nodes.args[node]]
             found[COSTS.get(gate, each(1))(nodes.payloads[node], shapes, shape)] += 1
-    return sympy.expand(sympy.Add(*[Integer(n) * cost for cost, n in found.items()]))
+    total = sympy.expand(sympy.Add(*[Integer(n) * cost for cost, n in found.items()]))
+    return int(sympy.ceiling(total)) if total.is_number else total
 
 
 # --- bounds ---
