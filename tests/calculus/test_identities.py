@@ -168,6 +168,13 @@ def test_the_table_has_at_least_eighty_identities_each_once() -> None:
     assert all(row.source for row in ROWS)
 
 
+def test_the_page_holds_this_table() -> None:
+    stored = TABLE["PAGE"].read_text(encoding="utf-8")
+
+    assert TABLE["page"]() == stored, "run `python -m tests.calculus.identities`"
+    assert stored.count("\n| ") > len(ROWS)
+
+
 @rows
 def test_the_gradient_is_printed_as_in_the_table(row: Any) -> None:
     _, found = gradient(row)
