@@ -101,6 +101,9 @@ class Operation:
 
     args: tuple[Any, ...]
 
+    def _latex(self, printer: Any, *_: Any) -> str:
+        return str(service("formula.latex")(self))
+
     @property
     def name(self) -> str:
         """Which operation."""

@@ -15,6 +15,7 @@ from sympy.matrices.expressions.diagonal import DiagMatrix, DiagonalOf
 from sympy.printing.precedence import PRECEDENCE
 
 from symgrad.expr.matrices import ScalarOp
+from symgrad.registry import service
 
 ADD, MUL, POW, ATOM = (PRECEDENCE[name] for name in ("Add", "Mul", "Pow", "Atom"))
 
@@ -41,7 +42,14 @@ def without_sign(term: Any) -> Any:
     return MatrixProduct(-coefficient, *factors)
 
 
-class MatrixSum(sympy.MatAdd):  # type: ignore[misc]
+class Written:
+    """Written in LaTeX as symgrad writes formulas, inside SymPy's own printers too."""
+
+    def _latex(self, printer: Any, *_: Any) -> str:
+        return str(service("formula.latex")(self))
+
+
+class MatrixSum(Written, sympy.MatAdd):  # type: ignore[misc]
     """A sum of matrices."""
 
     def _sympystr(self, printer: Any, *_: Any) -> str:
@@ -68,7 +76,7 @@ def _constant(term: Any) -> Any:
     return None
 
 
-class MatrixProduct(sympy.MatMul):  # type: ignore[misc]
+class MatrixProduct(Written, sympy.MatMul):  # type: ignore[misc]
     """A product of scalars and matrices."""
 
     def _sympystr(self, printer: Any, *_: Any) -> str:
@@ -100,7 +108,7 @@ def _number(printer: Any, value: Any) -> str:
     return str(printer.parenthesize(value, MUL, strict=not is_chain))
 
 
-class Entrywise(sympy.HadamardProduct):  # type: ignore[misc]
+class Entrywise(Written, sympy.HadamardProduct):  # type: ignore[misc]
     """A product entry by entry."""
 
     def _sympystr(self, printer: Any, *_: Any) -> str:
@@ -114,7 +122,7 @@ class Entrywise(sympy.HadamardProduct):  # type: ignore[misc]
         return text
 
 
-class EntrywisePower(sympy.HadamardPower):  # type: ignore[misc]
+class EntrywisePower(Written, sympy.HadamardPower):  # type: ignore[misc]
     """A power entry by entry."""
 
     def _sympystr(self, printer: Any, *_: Any) -> str:
@@ -129,35 +137,35 @@ def _call(name: str) -> Any:
     return write
 
 
-class Trace(sympy.Trace):  # type: ignore[misc]
+class Trace(Written, sympy.Trace):  # type: ignore[misc]
     """A trace."""
 
     precedence = ATOM
     _sympystr = _call("tr")
 
 
-class Determinant(sympy.Determinant):  # type: ignore[misc]
+class Determinant(Written, sympy.Determinant):  # type: ignore[misc]
     """A determinant."""
 
     precedence = ATOM
     _sympystr = _call("det")
 
 
-class Inverse(sympy.Inverse):  # type: ignore[misc]
+class Inverse(Written, sympy.Inverse):  # type: ignore[misc]
     """An inverse."""
 
     precedence = ATOM
     _sympystr = _call("inv")
 
 
-class Diagonal(DiagMatrix):  # type: ignore[misc]
+class Diagonal(Written, DiagMatrix):  # type: ignore[misc]
     """The diagonal matrix of a vector."""
 
     precedence = ATOM
     _sympystr = _call("diag")
 
 
-class DiagonalVector(DiagonalOf):  # type: ignore[misc]
+class DiagonalVector(Written, DiagonalOf):  # type: ignore[misc]
     """The diagonal of a matrix, as a column."""
 
     precedence = ATOM
