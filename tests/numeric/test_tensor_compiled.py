@@ -318,7 +318,7 @@ def test_a_diagonal_is_added_in_place() -> None:
         (DiagMatrix(x) + DiagMatrix(x) ** 2, lambda a, v: np.diag(v + v**2)),
         (Trace(DiagMatrix(x) * A) * A.T, lambda a, v: np.trace(np.diag(v) @ a) * a.T),
     ],
-    ids=str,
+    ids=lambda part: "by hand" if callable(part) else str(part),
 )
 def test_sums_and_products_with_diagonals_are_right(f: Any, expected: Callable[..., Any]) -> None:
     given = {A: RNG.normal(size=(3, 3)), x: RNG.normal(size=3)}
