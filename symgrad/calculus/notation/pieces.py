@@ -281,16 +281,14 @@ class Joiner:
         """Turn a vector on an index that a matrix shares into a diagonal matrix beside it."""
         for vector in self.pieces:
             others = [p for p in self.holders(vector.row) if p is not vector]
-            if not vector.is_vector or not others:
+            free = vector.row in self.out
+            if not vector.is_vector or not others or (free and self.count(vector.row) > 3):
                 continue
             matrix = others[0]
             left = matrix if matrix.column == vector.row else matrix.turned()
-            free = vector.row in self.out
             between = ("between", vector.row, len(self.pieces))
             diagonal = textbook.Diagonal(vector.value)
             made = Piece((*left.chain, diagonal), left.row, vector.row)
-            if free and self.count(vector.row) > 3:
-                return False
             self.sizes[between] = self.sizes[vector.row]
             self._replace([vector, matrix], made)
             return True
