@@ -142,7 +142,8 @@ HELPERS: dict[str, Helper] = {
     "SingularityFunction": Helper(
         "x a n",
         "if (isnan(x) || isnan(a) || isnan(n)) return (real)NAN;\n"
-        "    if (n < 0) return x == a ? (real)INFINITY : 0;\n    return x >= a ? @pow(x - a, n) : 0;",
+        "    if (n < 0) return x == a ? (real)INFINITY : 0;\n"
+        "    return x >= a ? @pow(x - a, n) : 0;",
     ),
 }
 SAME = {"logsumexp": "logaddexp"}  # gates that share a helper
