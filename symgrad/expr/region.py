@@ -145,13 +145,13 @@ def as_operand(owner: str, value: Any) -> Any:
     UnsupportedError
         If it has axes; the message says what to do instead.
     """
-    made = as_expr(value)
-    if not has_axes(made):
-        return made
-    if not isinstance(made, AnyTensor) and made.shape == (1, 1):
-        return ScalarOp("scalar", (), made)
+    if not has_axes(value):
+        return as_expr(value)
+    if isinstance(value, sympy.MatrixExpr) and value.shape == (1, 1):
+        return ScalarOp("scalar", (), value)
+    shown = " ".join(sympy.sstr(value).split())[:80]
     raise UnsupportedError(
-        f"{owner} acts on scalars, but `{sympy.sstr(made)[:80]}` has the shape {made.shape}; "
+        f"{owner} acts on scalars, but `{shown}` has the shape {value.shape}; "
         "call it entry by entry with `sg.map` or `.applyfunc`, or write it as a Python function "
         "that builds the formula"
     )
