@@ -100,10 +100,10 @@ def drawn(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
     raise LookupError(kind)
 
 
-def point(row: Any, trial: int) -> dict[str, Any]:
+def point(row: Any, trial: int, given_sizes: Any = None) -> dict[str, Any]:
     """Draw seeded values by name, sizes included; vectors are flat, scalars are numbers."""
     rng = np.random.default_rng([trial, zlib.crc32(row.name.encode())])
-    lengths = sizes(row, rng)
+    lengths = given_sizes or sizes(row, rng)
     shapes = TABLE["shapes_of"](row, names(row))
     found: dict[str, Any] = dict(lengths)
     for name in names(row):
@@ -200,6 +200,24 @@ def test_the_gradient_equals_the_textbook_and_differences(row: Any) -> None:
 
         assert same(textbook, numbers, CLOSE)
         assert same(differences(row, at), numbers, 1e-7)
+
+
+SMALL = [dict.fromkeys("mnkd", 1), {"m": 3, "n": 1, "k": 2, "d": 1}]
+plain = pytest.mark.parametrize(  # rows that ask for no second entry
+    "row", [row for row in ROWS if "[" not in row.formula], ids=lambda row: row.name
+)
+
+
+@plain
+def test_sizes_may_be_one(row: Any) -> None:
+    formula, found = gradient(row)
+    for lengths in SMALL:
+        at = point(row, 0, lengths)
+        numbers = evaluated(found, formula, at)
+        run = sg.run(formula, {name: at[name] for name in at if name in names(row)})
+
+        assert same(called(row.textbook, row, at), numbers, CLOSE)
+        assert same(numbers, run.grad[row.wrt], CLOSE)
 
 
 @rows

@@ -6,6 +6,7 @@ Formulas are random, their shapes fit, and the seeds are fixed. Numbers come fro
 from __future__ import annotations
 
 import functools
+import pickle
 import random
 import runpy
 import zlib
@@ -135,6 +136,53 @@ def test_hessians_are_symmetric_and_the_gradient_differentiated_again(seed: int)
     assert same(H, H.T, EXACT)
     assert same(H @ v_values, evaluated(sg.hvp(f, x, v), f, more), 1e-11)
     assert same(H @ v_values, evaluated(again, f, more), 1e-11)
+
+
+# --- what comes back is SymPy's ---
+
+
+def result() -> tuple[Any, dict[str, Any]]:
+    f = sg.parse("norm2(W@x + b)", shapes={"W": ("m", "n"), "x": "n", "b": "m"})
+    at = {"W": np.array([[1.0, 2, 3], [4, 5, 6]]), "x": np.array([1.0, -1, 2]), "b": np.ones(2)}
+    return sg.grad(f, "W"), at
+
+
+def test_results_are_matrix_expressions_to_go_on_with() -> None:
+    gradient, _ = result()
+    W, x, b = (next(s for s in gradient.free_symbols if s.name == n) for n in ("W", "x", "b"))
+    m, n = W.shape
+
+    assert isinstance(gradient, sympy.MatrixExpr)
+    assert (m, n) == gradient.shape
+    assert "2*(W*x + b)*x.T + W" == str(gradient + W)
+    assert "6*(W*x + b)*x.T" == str(3 * gradient)
+    assert "2*W*x*x.T" == str(gradient.subs(b, sympy.ZeroMatrix(m, 1)).doit())
+    assert (n, m) == gradient.T.doit().shape
+    assert gradient == pickle.loads(pickle.dumps(gradient))
+    assert not gradient.subs({W: W + W, x: x}).has(sympy.nan)
+
+
+def test_results_go_through_sympys_printers() -> None:
+    gradient, _ = result()
+
+    assert "T" in sympy.pretty(gradient)
+    assert r"\mathbf{x}^\top" in sympy.latex(gradient)
+    assert sympy.srepr(gradient)
+
+
+def test_results_compile_with_sympys_own_lambdify() -> None:
+    gradient, at = result()
+    symbols = [next(s for s in gradient.free_symbols if s.name == name) for name in at]
+    columns = [np.asarray(v).reshape(len(v), -1) for v in at.values()]
+    expected = 2 * np.outer(at["W"] @ at["x"] + at["b"], at["x"])
+
+    assert pytest.approx(expected) == sympy.lambdify(symbols, gradient)(*columns)
+
+
+def test_results_of_fixed_sizes_become_explicit_matrices() -> None:
+    X = MatrixSymbol("X", 2, 2)
+
+    assert 3 * X.as_explicit().T ** 2 == sg.grad(sympy.Trace(X**3), X).as_explicit()
 
 
 # --- SymPy's own matrix derivatives, which are never asked ---
