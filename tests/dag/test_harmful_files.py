@@ -15,6 +15,9 @@ import sympy
 import symgrad as sg
 from symgrad.dag.digraph import Graph
 from symgrad.errors import GraphError, SymgradError
+from symgrad.numeric.arithmetic import Floats
+from symgrad.numeric.program import Program, lower
+from symgrad.numeric.tensor_machine import TensorMachine
 
 x, y, t = sympy.symbols("x y t")
 f = sympy.Function("f")
@@ -235,3 +238,220 @@ def test_a_document_damaged_at_random_is_loaded_or_refused() -> None:
             Graph.from_json(json.dumps(harmful)).to_json()
         except SymgradError as error:
             assert isinstance(error, GraphError), (path, error)
+
+
+# --- files of tensors ---
+
+N = ["symbol", "n", [["integer", True], ["positive", True]]]
+TENSORS = json.loads(
+    sg.graph(
+        [
+            sg.tensor("X", "n", 3)[1:] @ sg.tensor("w", 3),
+            sg.matrix("S", "n", "n", "symmetric") * sg.matrix("x", "n"),
+            sg.max(sg.pad(sg.tensor("X", "n", 3), 1), axis=0),
+            sg.conv(sg.tensor("I", "b", 2, 8), sg.tensor("K", 4, 2, 3), stride=2),
+        ]
+    ).to_json()
+)
+
+
+def held(head: str) -> int:
+    return [row[0] for row in TENSORS["terms"]].index(head)
+
+
+def row_of(gate: str) -> int:
+    return [row[0] for row in TENSORS["nodes"]].index(gate)
+
+
+def carries(gate: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    """Return a change of what the first node of a gate carries; `value` is written as terms."""
+
+    def change(found: dict[str, Any]) -> None:
+        found["nodes"][row_of(gate)][2:] = [[spell(found["terms"], value)]]
+
+    return change
+
+
+def spell(terms: list[Any], value: Any) -> int:
+    """Append the terms of a nested payload, and return the last one's number."""
+    if isinstance(value, tuple):
+        terms.append(["Tuple", *[spell(terms, part) for part in value]])
+    elif isinstance(value, bool):
+        terms.append(["constant", str(value).lower()])
+    elif isinstance(value, int):
+        terms.append(["integer", value])
+    else:
+        terms.append(["str", value] if isinstance(value, str) else value)
+    return len(terms) - 1
+
+
+def tensor_of(*sizes: Any, head: str = "TensorSymbol") -> Callable[[dict[str, Any]], None]:
+    """Return a change to a graph of one variable, whose sizes are rows."""
+
+    def change(found: dict[str, Any]) -> None:
+        terms: list[Any] = [["str", "X"], *sizes]
+        if head == "TensorSymbol":
+            terms.append(["Tuple", len(terms) - 1])
+            terms.append([head, 0, len(terms) - 1])
+        else:
+            terms.append([head, 0, len(terms) - 1, len(terms) - 1])
+        node = ["var", [], len(terms) - 1]
+        found.update(terms=terms, regions=[], nodes=[node], outputs=[0], names=[])
+
+    return change
+
+
+SUMS = [row for k in range(40) for row in (["symbol", f"n{k}", []], ["integer", 1])]
+SUMS += [["Add", 2 * k + 1, 2 * k + 2] for k in range(40)]  # rows count from the name, term 0
+TENSOR_CHANGES: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
+    ("it carries (((index, ...), ...)", carries("einsum", 3)),
+    ("it carries (((index, ...), ...)", carries("einsum", (((0, 1), (1,)), (0,)))),
+    ("it carries (((index, ...), ...)", carries("einsum", (((0, -1), (1,)), (0,), ()))),
+    (
+        "does not fit operands of the shapes (n - 1, 3), (3,)",
+        carries("einsum", (((0,), (1,)), (0,), ())),
+    ),
+    ("does not fit operands", carries("einsum", (((0, 0), (1,)), (0,), ()))),
+    ("does not fit operands", carries("einsum", (((0, 1), (0,)), (0,), ()))),
+    ("does not fit operands", carries("einsum", (((0, 1), (1,)), (2,), ()))),
+    ("does not fit operands", carries("einsum", (((1, 0), (0,)), (1,), ()))),
+    ("does not fit operands", carries("einsum", (((0, 1), (1,)), (0,), ((1, 5),)))),
+    ("has 1 operands", lambda found: found["nodes"][row_of("slice")].__setitem__(0, "gather")),
+    ("it carries ((place, place, step), ...)", carries("slice", ((0, 1, 0), (0, 3, 1)))),
+    ("it carries ((place, place, step), ...)", carries("slice", ((-2, 1, 1), (0, 3, 1)))),
+    ("leaves an axis of size 3", carries("slice", ((0, 1, 1), (0, 30, 1)))),
+    ("does not fit operands", carries("slice", ((0, 1, 1),))),
+    ("does not fit operands", carries("unslice", (((1, 5, 1), (1, 4, 1)), (9, 5)))),
+    ("does not fit operands", carries("unslice", ((), (9, 5)))),
+    ("it carries (((place", carries("unslice", ((), "many"))),
+    ("it carries (index, ...)", carries("max_over", ("axis",))),
+    ("does not fit operands", carries("max_over", (0, 0))),
+    ("does not fit operands", carries("max_over", (2,))),
+    ("carries None", lambda found: found["nodes"][row_of("max_over")].pop()),
+    ("it carries ((positive, ...)", carries("conv", ((0,), ((0, 0),), (1,), 1))),
+    ("it carries ((positive, ...)", carries("conv", ((2,), ((0, -1),), (1,), 1))),
+    ("it carries ((positive, ...)", carries("conv", ((2,), ((0, 0),), (1,), 0))),
+    ("needs C/groups channels", carries("conv", ((2,), ((0, 0),), (1,), 2))),
+    ("longer than an axis of size 8", carries("conv", ((2,), ((0, 0),), (99,), 1))),
+    ("does not fit operands", carries("conv", ((2, 2), ((0, 0),), (1,), 1))),
+    ("is no part of a size", tensor_of(["constant", "pi"])),
+    ("is no size", tensor_of(["rational", 1, 2])),
+    ("is no part of a size", tensor_of(["float", 3, 0, 53])),
+    ("a size is", tensor_of(["integer", -2])),
+    ("sizes are below 2**63", tensor_of(["integer", hex(2**64)])),
+    ("is no part of a size", tensor_of(["constant", "oo"])),
+    ("is no part of a size", tensor_of(N, ["sin", 1])),
+    ("is no part of a size", tensor_of(N, ["integer", 10**9], ["Pow", 1, 2])),
+    (
+        "is no part of a size",
+        tensor_of(["integer", 2], ["integer", 10**12], ["Pow", 1, 2], N, ["Mul", 3, 4]),
+    ),
+    ("more than 200 nodes", tensor_of(N, *[["Add", k, k] for k in range(1, 18)])),
+    ("more than 1000 terms", tensor_of(*SUMS, ["Mul", *range(81, 101)])),
+    ("more than 1000 terms", tensor_of(*SUMS, ["integer", 16], ["Pow", 81, 121])),
+    ("is no part of a size", tensor_of(N, ["Tuple"], ["constant", "I"], ["Mul", 1, 3])),
+    (
+        "is no part of a size",
+        tensor_of(N, ["function", "f", [], []], ["apply", 2, 1], head="MatrixSymbol"),
+    ),
+    (
+        "is no MatrixSymbol",
+        lambda found: found["terms"][held("DeclaredMatrix")].__setitem__(0, "MatrixSymbol"),
+    ),
+    ("is no DeclaredMatrix", lambda found: found["terms"][held("DeclaredMatrix")].pop()),
+    (
+        "is no argument of TensorSymbol",
+        lambda found: found["terms"][held("TensorSymbol")].append(1),
+    ),
+    ("no known fact", lambda found: found["terms"][held("DeclaredMatrix")].append(0)),
+    (
+        "is no shape of a variable",
+        lambda found: found["nodes"][0].__setitem__(2, [held("TensorSymbol"), 0]),
+    ),
+    ("a term and a shape", lambda found: found["nodes"][0].__setitem__(2, [held("TensorSymbol")])),
+    ("is no argument of sin", lambda found: found["terms"].append(["sin", held("DeclaredMatrix")])),
+    ("is no text", lambda found: found["terms"].append(["str", 5])),
+    (
+        "acts entry by entry, but its shapes are",
+        lambda found: found["nodes"].append(["add", [0, 1]]),
+    ),
+    ("head `MatrixOp` is not known", lambda found: found["terms"].append(["MatrixOp", 0])),
+    ("head `TensorOp` is not known", lambda found: found["terms"].append(["TensorOp", 0])),
+    ("head `Str` is not known", lambda found: found["terms"].append(["Str", 0])),
+]
+
+
+@pytest.mark.parametrize(
+    ("found", "change"), TENSOR_CHANGES, ids=[str(i) for i in range(len(TENSOR_CHANGES))]
+)
+def test_a_malformed_document_of_tensors_is_refused_at_once(
+    found: str, change: Callable[[Any], Any]
+) -> None:
+    harmful, start = copy.deepcopy(TENSORS), time.perf_counter()
+    change(harmful)
+
+    with pytest.raises(GraphError) as caught:
+        Graph.from_json(json.dumps(harmful))
+    assert found in str(caught.value)
+    assert time.perf_counter() - start < 2
+
+
+def test_a_block_of_tensors_in_a_file_is_refused() -> None:
+    found = json.loads(sg.graph(STEP(x, y)).to_json())
+    terms = found["terms"]
+    carried = spell(terms, (((),), (0,), ((0, 3),)))
+    region = found["regions"][0]
+    region["nodes"].append(["einsum", [region["outputs"][0]], [carried]])
+    region["outputs"] = [len(region["nodes"]) - 1]
+
+    with pytest.raises(GraphError, match="a block holds scalars alone"):
+        Graph.from_json(json.dumps(found))
+
+
+def test_a_document_of_tensors_damaged_at_random_is_loaded_or_refused() -> None:
+    chance = random.Random(11)
+    paths = places(TENSORS)
+    for _ in range(1_500):
+        harmful = copy.deepcopy(TENSORS)
+        path = chance.choice(paths)
+        put(*path, value=chance.choice(JUNK))(harmful)
+        try:
+            Graph.from_json(json.dumps(harmful)).to_json()
+        except SymgradError as error:
+            assert isinstance(error, GraphError), (path, error)
+
+
+# --- programs of tensors ---
+
+
+def test_a_program_that_carries_what_its_gate_cannot_is_refused() -> None:
+    for f, gate, value in (
+        (sg.sum(sg.tensor("X", 3)), "einsum", ((0,), (), ())),
+        (sg.tensor("X", 3)[1:], "slice", ((0, 1, 0),)),
+        (sg.max(sg.tensor("X", 3)), "max_over", "all"),
+    ):
+        found = json.loads(lower(sg.graph(f)).to_json())
+        row = next(r for r in found["main"]["operations"] if r[0] == gate)
+        row[2] = [spell(found["terms"], value)]
+
+        with pytest.raises(GraphError, match=rf"`{gate}`\) carries .* it carries"):
+            Program.from_json(json.dumps(found))
+
+
+def test_a_program_whose_payload_fits_no_operand_never_reaches_a_kernel() -> None:
+    for f, gate, value in (
+        (sg.sum(sg.tensor("X", 3)), "einsum", (((0, 1),), (), ())),
+        (sg.tensor("X", 3)[1:], "slice", ((0, 100, 1),)),
+        (
+            sg.max_pool(sg.tensor("X", 1, 1, 8), 2),
+            "patches",
+            ((90,), (1,), ((0, 0),), (1,), "zero"),
+        ),
+    ):
+        found = json.loads(lower(sg.graph(f)).to_json())
+        row = next(r for r in found["main"]["operations"] if r[0] == gate)
+        row[2] = [spell(found["terms"], value)]
+        program = Program.from_json(json.dumps(found))
+
+        with pytest.raises(GraphError, match="fit"):
+            TensorMachine(program, [s.shape for s in program.inputs], Floats())
