@@ -356,6 +356,15 @@ POWERS = (
         lambda A, X, B: sq(A @ X - X @ B),
         lambda A, X, B: 2 * (A.T @ (A @ X - X @ B) - (A @ X - X @ B) @ B.T),
         "Higham 2008, app. B"),
+    Row("log determinant of the Cholesky factor", "logdet(cholesky(X))", "X", "inv(X)/2",
+        lambda X: logdet(np.linalg.cholesky(X)), lambda X: inv(X) / 2,
+        "Murray 2016", {"X": "positive_definite"}),
+    Row("a bilinear form of the Cholesky factor", "a.T@cholesky(X)@x", "X",
+        "inv(cholesky(X)).T@(tril(cholesky(X).T@a@x.T) + tril(cholesky(X).T@a@x.T).T"
+        " - diag(diag(cholesky(X).T@a@x.T)))@inv(cholesky(X))/2",
+        lambda a, X, x: a @ np.linalg.cholesky(X) @ x,
+        lambda a, X, x: _murray(np.linalg.cholesky(X), outer(a, x)),
+        "Murray 2016", {"X": "positive_definite"}),
 )
 
 
@@ -363,6 +372,14 @@ def _van_loan(X: Any, E: Any) -> Any:
     """The derivative of expm at X in the direction E, from the exponential of a block matrix."""
     n = len(X)
     return scipy.linalg.expm(np.block([[X, E], [np.zeros((n, n)), X]]))[:n, n:]
+
+
+
+def _murray(L: Any, cotangent: Any) -> Any:
+    """The symmetric cotangent of X = L*L.T from that of its factor."""
+    P = np.tril(L.T @ cotangent)
+    P[np.diag_indices(len(P))] /= 2
+    return sym(inv(L).T @ P @ inv(L))
 
 
 SOFTMAX = (

@@ -11,7 +11,7 @@ from typing import Any
 import sympy
 from sympy import MatAdd, MatMul, S
 
-from symgrad.calculus.notation.pieces import Chain, joined
+from symgrad.calculus.notation.pieces import Chain, joined, transposed
 from symgrad.expr import matrices, textbook
 
 Term = tuple[Any, Chain]  # coefficient, chain of matrices
@@ -92,12 +92,39 @@ def total(terms: Sequence[Term]) -> Any:
     """Return a sum, a positive term first."""
     if len(terms) == 1:
         return scaled(*terms[0])
-    content, inner = _content(list(terms))
+    content, inner = _content(_opened(terms))
     parts = [part for coefficient, chain in inner for part in (coefficient, *chain)]
     turned = [_upright(*term, parts) for term in inner]
     ordered = sorted(turned, key=lambda t: (textbook.has_minus(t[0]), _is_turned(t[1])))
     made = textbook.MatrixSum(*(_written(*term) for term in ordered))
     return made if content == 1 else scaled(content, (made,))
+
+
+def _opened(terms: Sequence[Term]) -> list[Term]:
+    """Return terms with sums among them opened, where that leaves fewer terms."""
+    opened: dict[Chain, Any] = {}
+    count = 0
+    for coefficient, chain in terms:
+        for number, inner in _inner_terms(chain) if coefficient.is_number else [(S.One, chain)]:
+            opened[inner] = opened.get(inner, S.Zero) + coefficient * number
+            count += 1
+    left = [(c, chain) for chain, c in opened.items() if c != 0]
+    return left if left and len(terms) < count and len(left) < count else list(terms)
+
+
+def _inner_terms(chain: Chain) -> list[Term]:
+    """Return the terms of a chain that is a sum, or the transpose of one."""
+    (first, *rest), is_turned = chain, _is_turned(chain)
+    inner = first.arg if is_turned else first
+    if rest or not isinstance(inner, MatAdd):
+        return [(S.One, chain)]
+    found = []
+    for term in inner.args:
+        factors = term.args if isinstance(term, MatMul) else (term,)
+        numbers = [f for f in factors if not f.is_Matrix]
+        product = tuple(f for f in factors if f.is_Matrix)
+        found.append((sympy.Mul(*numbers), transposed(product) if is_turned else product))
+    return found
 
 
 def _is_turned(chain: Chain) -> bool:
