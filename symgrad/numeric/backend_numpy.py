@@ -19,6 +19,7 @@ from symgrad.numeric.arithmetic import Floats, float_of
 from symgrad.numeric.backend import Backend, Executable, Packed
 from symgrad.numeric.deferred import Deferred
 from symgrad.numeric.kernels import REAL
+from symgrad.numeric.llvm_order import reordered
 from symgrad.numeric.points import point_function
 from symgrad.numeric.program import Program
 from symgrad.numeric.spelling import has_complex, undefined
@@ -98,7 +99,8 @@ class Numpy(Executable):
         self._threads = _useful_threads(program) if threads is None else max(threads, 1)
         numbers = [np.asarray(float_of(c)) for c in program.constants]
         self._numbers = [n if n.dtype == bool else n.astype(dtype) for n in numbers]
-        self._operations = _bound(program, self._numbers)
+        self._ordered = reordered(program)
+        self._operations = _bound(self._ordered, self._numbers)
         self._plans: dict[tuple[bool, ...], Plan] = {}
         self._point = point_function(program) if dtype == "float64" else None
         super().__init__(program, dtype, str(program), {"seconds": perf_counter() - start})
@@ -149,7 +151,7 @@ class Numpy(Executable):
         flat = [_flat(slots[s], shape) for s in plan.varying]
         self._spread(plan, [slots[s] for s in plan.shared], flat, rows)
         for array, row, register, slot in zip(
-            found, rows, plan.results, self.program.outputs, strict=True
+            found, rows, plan.results, self._ordered.outputs, strict=True
         ):
             if register < 0:
                 array[...] = slots[slot]
@@ -162,7 +164,8 @@ class Numpy(Executable):
     ) -> None:
         """Run what varies, in threads where that is worth it."""
         size = rows[0].size if rows else 0
-        room = max(plan.size - len(shared), 1) * np.dtype(self.dtype).itemsize
+        passing = len(shared) + len(flat) + len(rows)  # what is read or written once
+        room = max(plan.size - passing, 1) * np.dtype(self.dtype).itemsize
         block = min(max(CACHE // room, FEWEST), MOST)
         count = min(self._threads, size // block)
         if count < 2:
@@ -217,7 +220,7 @@ class Numpy(Executable):
         if plan is None:
             if len(self._plans) >= PLANS:
                 self._plans.clear()
-            plan = self._plans[varies] = _planned(self.program, self._operations, varies)
+            plan = self._plans[varies] = _planned(self._ordered, self._operations, varies)
         return plan
 
 
