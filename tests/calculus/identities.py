@@ -673,9 +673,18 @@ PHRASES = {
 }
 
 
+def legend() -> str:
+    """Which letters have which shape."""
+    letters: dict[str, list[str]] = {}
+    for name, shape in SHAPES.items():
+        letters.setdefault(written(shape), []).append(name)
+    listed = [f"`{' '.join(names)}` {shape}" for shape, names in letters.items()]
+    return f"Unless a line says otherwise: {', '.join(listed)}; other letters are numbers.\n\n"
+
+
 def table() -> str:
     """The identities by topic, as Markdown."""
-    return "\n".join(
+    return legend() + "\n".join(
         f"### {topic}\n\n{HEAD}{''.join(map(line, rows))}" for topic, rows in TOPICS.items()
     )
 
