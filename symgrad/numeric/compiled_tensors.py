@@ -18,7 +18,7 @@ from symgrad.dag.digraph import Graph
 from symgrad.errors import BackendError, ShapeError
 from symgrad.expr.symbols import label
 from symgrad.numeric.arrays import as_arrays, cast
-from symgrad.numeric.program import Program
+from symgrad.numeric.program import Program, lower
 from symgrad.numeric.tensor_questions import Array, Plan, Question, asked_of
 
 PLANS = 32  # plans kept, one for each tuple of shapes and types
@@ -54,6 +54,12 @@ class CompiledTensors:
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
         self._lock = Lock()
         self._arrange = _arranger(self._question.form, count())
+
+    @property
+    def program(self) -> Program:
+        """The operations while sizes are symbols still; `to_json` saves them."""
+        asked = self._question
+        return lower(asked.derived.graph, [one.symbol for one in asked.inputs])
 
     def __repr__(self) -> str:
         inputs = ", ".join(label(one.symbol) for one in self._question.inputs[:8])

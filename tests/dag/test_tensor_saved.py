@@ -249,6 +249,14 @@ def test_programs_of_tensors_come_back(f: Any) -> None:
     kept(lower(sg.graph(f)))
 
 
+@pytest.mark.parametrize("name", ["quadratic form", "layer", "convolution", "factors"])
+def test_programs_of_compiled_tensors_come_back(name: str) -> None:
+    fn = sg.compile(SCALARS[name], returns=("value", "grad"))
+    program = kept(fn.program)
+
+    assert 1 + len(program.inputs) == len(program.outputs)
+
+
 def test_a_loaded_program_of_tensors_computes_the_same(rng: np.random.Generator) -> None:
     source = bind(sg.graph(SCALARS["neighbours"] + SCALARS["layer"]), {n: 4})
     at = [rng.normal(size=source.nodes.shapes.get(k, ())) for k in source.input_nodes]
