@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy
 
 import symgrad as sg
 
@@ -271,3 +272,47 @@ def test_runs_and_evaluations_give_the_same_numbers(row: Any) -> None:
 
     assert same(numbers, sg.run(formula, known).grad[row.wrt], CLOSE)
     assert same(numbers, sg.evaluate(found, {k: v for k, v in at.items() if k in held}), CLOSE)
+
+
+# --- second order ---
+
+VARIABLES = [row for row in ROWS if row.wrt not in ("s", "t")]
+variable = pytest.mark.parametrize("row", VARIABLES, ids=lambda row: row.name)
+column = pytest.mark.parametrize(
+    "row", [row for row in VARIABLES if row.wrt.islower()], ids=lambda row: row.name
+)
+
+
+def along(row: Any, at: dict[str, Any], direction: Any) -> Any:
+    """Five-point differences of the textbook's gradient."""
+
+    def moved(k: int) -> Any:
+        return np.asarray(called(row.textbook, row, {**at, row.wrt: at[row.wrt] + k * direction}))
+
+    return (moved(-2 * STEP) - moved(2 * STEP) + 8 * (moved(STEP) - moved(-STEP))) / (12 * STEP)
+
+
+@column
+def test_the_hessian_equals_differences_of_the_textbook_gradient(row: Any) -> None:
+    formula = parsed(row)
+    at = point(row, 0)
+    H = evaluated(sg.hessian(formula, row.wrt), formula, at)
+    expected = np.stack([along(row, at, e) for e in np.eye(len(at[row.wrt]))], axis=1)
+
+    assert same(H, H.T, 1e-12)
+    assert same(expected, H, 1e-6)
+
+
+@variable
+def test_the_hessian_along_a_direction_equals_differences_of_the_textbook_gradient(
+    row: Any,
+) -> None:
+    formula = parsed(row)
+    at = point(row, 0)
+    (symbol,) = [s for s in formula.free_symbols if s.name == row.wrt]
+    v = sympy.MatrixSymbol("direction", *symbol.shape)
+    free = np.random.default_rng(3).uniform(-1, 1, at[row.wrt].shape)
+    values = onto_space(row, free) if free.ndim == 2 else free
+    found = evaluated(sg.hvp(formula, row.wrt, v), formula, {**at, "direction": values})
+
+    assert same(along(row, at, values), found, 1e-6)
