@@ -16,6 +16,7 @@ from sympy import Symbol
 from symgrad.dag.digraph import Graph
 from symgrad.errors import ShapeError
 from symgrad.expr.symbols import label
+from symgrad.numeric.declared_values import check_declared
 from symgrad.numeric.numbers import array_of, as_value, given
 from symgrad.numeric.sizes import Reader, bind
 
@@ -62,6 +63,8 @@ def array_point(
     ------
     ShapeError
         If the arrays do not fit; the message has the shapes.
+    UnsupportedError
+        If an array is not what its variable is declared to be.
     MissingValueError, UnknownNameError
         If `at` and the variables do not match.
     """
@@ -76,6 +79,8 @@ def array_point(
     made = bind(source, sizes)
     values = cast(arrays, dtype or kind)
     squeezed = [v.reshape(core)[()] for v, core in zip(values, cores, strict=True)]
+    for symbol, value in zip(wanted, squeezed, strict=True):
+        check_declared(symbol, value)
     forms = dict(zip(made.input_nodes, shapes, strict=True))
     return ArrayPoint(made, squeezed, forms, dtype or kind)
 

@@ -105,15 +105,16 @@ def array_gradient(placed: ArrayPoint, wanted: Any, kinks: str) -> list[Any]:
 def lines_of(variable: Moved) -> list[Line]:
     """Return the lines along which a variable is checked."""
     probe, place, count = variable.probe, variable.place, math.prod(variable.shape)
+    facts = variable.facts
     if count <= SMALL:
-        return [Line(probe, place, k) for k in range(count)]
+        return [Line(probe, place, k, facts) for k in range(count)]
     rng = np.random.default_rng(SEED)
     scale = REACH / math.sqrt(count)
     signs = [rng.choice((-scale, scale), size=variable.shape) for _ in range(DIRECTIONS)]
     chosen = np.sort(rng.choice(count, size=ENTRIES, replace=False))
     return [
-        *(Line(probe, place, s) for s in signs),
-        *(Line(probe, place, int(k)) for k in chosen),
+        *(Line(probe, place, s, facts) for s in signs),
+        *(Line(probe, place, int(k), facts) for k in chosen),
     ]
 
 

@@ -18,10 +18,12 @@ from symgrad.calculus import wrt as structure
 from symgrad.dag.digraph import Graph, compact
 from symgrad.dag.nodes import VARIABLE, Nodes
 from symgrad.errors import ShapeError, UnsupportedError
+from symgrad.expr.matrices import facts_of
 from symgrad.numeric import kinks as known_kinks
 from symgrad.numeric.analytic import require_analytic
 from symgrad.numeric.arithmetic import Floats, forward_values
 from symgrad.numeric.arrays import array_point
+from symgrad.numeric.declared_values import within
 from symgrad.numeric.program import lower
 
 STEP, COMPLEX_STEP, FIRST = 1e-5, 1e-200, 0.1
@@ -79,23 +81,35 @@ class Line:
         Which input moves; -1 where the formula does not hold it.
     where : int or ndarray
         Which entry, in reading order; or how far each entry moves.
+    facts : frozenset of str
+        What is declared of the variable; the line stays in that space.
     """
 
     probe: Probe
     place: int
     where: Any
+    facts: frozenset[str] = frozenset()
 
     def at(self, shift: Any) -> list[Any]:
         """Return the outputs of the probe with the variable moved."""
         values = list(self.probe.values)
         base = np.asarray(values[self.place])
-        if isinstance(self.where, int):
+        if self.facts:
+            moved = base + within(self.facts, self._step(shift, base.shape))
+        elif isinstance(self.where, int):
             moved = base.astype(np.result_type(base, np.asarray(shift)))
             moved.reshape(-1)[self.where] += shift
         else:
             moved = base + shift * self.where
         values[self.place] = moved[()]
         return self.probe.outputs(values)
+
+    def _step(self, shift: Any, shape: tuple[int, ...]) -> Any:
+        if not isinstance(self.where, int):
+            return shift * self.where
+        step = np.zeros(shape, np.result_type(shift))
+        step.reshape(-1)[self.where] = shift
+        return step
 
     def value(self, shift: Any) -> Any:
         """Return the formula's value with the variable moved."""
@@ -163,11 +177,12 @@ def slopes(lines: Sequence[Line], method: str, step: float | None) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A variable that can be moved: which probe moves it, its place there, and its shape."""
+    """A variable that can be moved: by which probe, its place there, its shape, its facts."""
 
     probe: Probe
     place: int
     shape: tuple[int, ...]
+    facts: frozenset[str] = frozenset()
 
 
 def moved_variables(source: Graph, values: list[Any], wanted: Any) -> list[Moved]:
@@ -191,7 +206,8 @@ def moved_variables(source: Graph, values: list[Any], wanted: Any) -> list[Moved
         if node is None:
             found.append(Moved(whole, -1, ()))
         elif node in places:
-            found.append(Moved(whole, places[node], source.nodes.shapes.get(node, ())))
+            shape, facts = source.nodes.shapes.get(node, ()), facts_of(source.nodes.payloads[node])
+            found.append(Moved(whole, places[node], shape, facts))
         else:
             found.append(_opened(source, values, node))
     return found
@@ -255,7 +271,8 @@ def numeric_arrays(
     for node, variable in zip(
         nodes, moved_variables(placed.source, placed.values, wanted), strict=True
     ):
-        lines = [Line(variable.probe, variable.place, k) for k in range(math.prod(variable.shape))]
+        count = math.prod(variable.shape)
+        lines = [Line(variable.probe, variable.place, k, variable.facts) for k in range(count)]
         values = np.array(slopes(lines, method, step))
         form = variable.shape if node is None else placed.forms.get(node, variable.shape)
         found.append(values.reshape(form) if form else values.item())
