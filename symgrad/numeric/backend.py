@@ -13,13 +13,14 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
+from symgrad.numeric.packing import Packing
 from symgrad.numeric.program import ITEM, Loop, Operation, Program
 from symgrad.rules import opaque
 from symgrad.rules.row import Gate
 
 Fetch = Callable[[Gate], Callable[..., Any]]
 Whole = Callable[[opaque.Whole, tuple[Any, ...]], Any]
-Packed = Callable[..., "list[Any] | None"]
+Packed = Callable[..., Any]
 
 
 class Executable(ABC):
@@ -36,6 +37,8 @@ class Executable(ABC):
     stats : mapping
         What is known beside the program's own counts: "seconds" of building, and the like.
     """
+
+    fills = False  # whether `fill` is worth a try
 
     def __init__(self, program: Program, dtype: str, source: str, stats: Mapping[str, Any]) -> None:
         self.program = program
@@ -61,22 +64,38 @@ class Executable(ABC):
             Each of the common shape, with memory of its own; `out` where it is given.
         """
 
-    def packed(self, ins: Sequence[int | None], outs: Sequence[int | None]) -> Packed | None:
+    def packed(self, packing: Packing) -> Packed | None:
         """Return a shortcut that takes and gives packed arrays, or None where there is none.
 
         Parameters
         ----------
-        ins, outs : sequence of (int or None)
-            One an argument and a result: how many slots it packs in its last axis, None for one
-            slot without that axis; in order, they are all inputs and all outputs.
+        packing : Packing
+            How inputs and outputs stand in arrays.
 
         Returns
         -------
         callable or None
-            `shortcut(*arguments)` gives one array (or number) an entry of `outs`, or None where
-            the arguments are not what it is made for; the caller then takes the long way.
+            `shortcut(*arguments)` gives arrays and numbers, nested as `packing` says, or None
+            where the arguments are not what it is made for; the caller then takes the long way.
         """
         return None
+
+    def fill(self, packing: Packing, arguments: Sequence[Any], results: Sequence[Any]) -> bool:
+        """Compute packed arrays into packed arrays, if they are what this is made for.
+
+        Parameters
+        ----------
+        packing : Packing
+            How inputs and outputs stand in arrays.
+        arguments, results : sequence of object
+            One an entry of `packing.ins` and `packing.outs`; no result overlaps with anything.
+
+        Returns
+        -------
+        bool
+            Whether it is done; if not, nothing is, and the caller takes the long way.
+        """
+        return False
 
     def is_native(self, value: Any) -> bool:
         """Return whether a value is an array of the backend's own kind, to be answered in kind."""

@@ -27,6 +27,7 @@ from symgrad.numeric.llvm_machine import absent
 from symgrad.numeric.llvm_order import reordered
 from symgrad.numeric.llvm_point import PointCall, numpy_table
 from symgrad.numeric.llvm_tiers import Options, Point, Vectors, background
+from symgrad.numeric.packing import Core, Packing, made
 from symgrad.numeric.program import Program
 from symgrad.numeric.spelling import unspelled
 from symgrad.rules.row import Gate
@@ -51,6 +52,8 @@ class Native(Executable):
         How it is compiled and run.
     """
 
+    fills = True
+
     def __init__(self, program: Program, dtype: str, options: Options) -> None:
         start = perf_counter()
         self._type = np.dtype(dtype)
@@ -71,12 +74,14 @@ class Native(Executable):
         given = [_plain(v, self._type) for v in values]
         shape = _common({v.shape for v in given})
         if out is None:
-            made = np.empty((len(self.program.outputs), *shape), self._type)
-            out = [made[k, ...] for k in range(len(made))]
-        self._compute([(v, None) for v in given], [(o, None) for o in out], shape)
+            rows = np.empty((len(self.program.outputs), *shape), self._type)
+            out = [rows[k, ...] for k in range(len(rows))]
+        self._compute([(v, ()) for v in given], [(o, ()) for o in out], shape)
         return list(out)
 
     def _compute(self, sources: Any, sinks: Any, shape: tuple[int, ...]) -> None:
+        if not self.program.outputs:  # nothing to compute; the code takes one for granted
+            return
         count = points_of(shape)
         tier = self._tier  # it must live until its code has run: another may take its place
         tier.batch(Descriptors(sources, shape), Descriptors(sinks, shape), count)
@@ -124,14 +129,31 @@ class Native(Executable):
 
     # --- packed arrays ---
 
-    def packed(self, ins: Sequence[int | None], outs: Sequence[int | None]) -> Packed | None:
+    def fill(self, packing: Packing, arguments: Sequence[Any], results: Sequence[Any]) -> bool:
+        """Compute arrays of this dtype into others, where they are."""
+        sources = _groups(arguments, packing.ins, self._type)
+        sinks = _groups(results, packing.outs, self._type)
+        if sources is None or sinks is None:
+            return False
+        try:
+            shape = _common(_shapes(sources))
+        except ValueError:
+            return False
+        if _shapes(sinks) != {shape} or not all(a.flags.writeable for a, _ in sinks):
+            return False
+        self._compute(sources, sinks, shape)
+        return True
+
+    def packed(self, packing: Packing) -> Packed | None:
         """Return a shortcut for arrays of this dtype, packed along their last axes."""
-        shortcut = _Packed(self._compute, self._type, ins, outs)
+        if not self.program.outputs:
+            return None
+        shortcut = _Packed(self._compute, self._type, packing)
         if self.dtype != "float64" or numpy_table() is None:
             return shortcut
         entry = point_entry()
         fallback = _Fallback(self, shortcut)
-        call = PointCall(entry.address("call"), ins, outs, fallback, entry, patience=HOT_CALLS)
+        call = PointCall(entry.address("call"), packing, fallback, entry, patience=HOT_CALLS)
         call.aim(0, *self._tier.single())
         self._calls.append(call)
         self._point = self._point or self._vectors.kept_point()
@@ -153,7 +175,7 @@ class _Fallback:
     def __init__(self, owner: Native, shortcut: _Packed) -> None:
         self._owner, self._shortcut = owner, shortcut
 
-    def __call__(self, *args: Any) -> list[Any] | None:
+    def __call__(self, *args: Any) -> Any:
         if any(call.is_worn() for call in self._owner._calls):
             self._owner.warm()
         return self._shortcut(*args)
@@ -162,39 +184,43 @@ class _Fallback:
 class _Packed:
     """Calls with arrays of one dtype, packed along their last axes, of any leading shapes."""
 
-    def __init__(
-        self, compute: Any, dtype: Any, ins: Sequence[int | None], outs: Sequence[int | None]
-    ) -> None:
-        self._compute, self._type = compute, dtype
-        self._ins, self._outs = list(ins), list(outs)
+    def __init__(self, compute: Any, dtype: Any, packing: Packing) -> None:
+        self._compute, self._type, self._packing = compute, dtype, packing
 
-    def __call__(self, *args: Any) -> list[Any] | None:
-        if len(args) != len(self._ins):
+    def __call__(self, *args: Any) -> Any:
+        packing = self._packing
+        sources = _groups(args, packing.ins, self._type)
+        if sources is None:
             return None
-        groups, shapes = [], set()
-        for arg, size in zip(args, self._ins, strict=True):
-            array = np.asarray(arg) if isinstance(arg, (float, np.floating)) else arg
-            if type(array) is not np.ndarray or array.dtype != self._type:
-                return None
-            if not array.flags.aligned:
-                return None
-            if size is not None and (array.ndim == 0 or array.shape[-1] != size):
-                return None
-            groups.append((array, size))
-            shapes.add(array.shape if size is None else array.shape[:-1])
         try:
-            shape = _common(shapes)
+            shape = _common(_shapes(sources))
         except ValueError:
             return None
-        sinks = [(self._made(shape, size), size) for size in self._outs]
-        self._compute(groups, sinks, shape)
-        return [array[()] for array, _ in sinks]
+        sinks = [(made(shape, core, self._type), core) for core in packing.outs]
+        self._compute(sources, sinks, shape)
+        return packing.nested([array[()] for array, _ in sinks])
 
-    def _made(self, shape: tuple[int, ...], size: int | None) -> Any:
-        """Return an array for results in which each slot's points are neighbours."""
-        if size is None:
-            return np.empty(shape, self._type)
-        return np.moveaxis(np.empty((size, *shape), self._type), 0, -1)
+
+def _groups(
+    arrays: Sequence[Any], cores: Sequence[Core], dtype: np.dtype[Any]
+) -> list[tuple[Any, Core]] | None:
+    """Return arrays with their cores; None where one is not what code can work on in place."""
+    if len(arrays) != len(cores):
+        return None
+    groups = []
+    for value, core in zip(arrays, cores, strict=True):
+        array = np.asarray(value) if isinstance(value, (float, np.floating)) else value
+        if type(array) is not np.ndarray or array.dtype != dtype or not array.flags.aligned:
+            return None
+        if core and array.shape[-len(core) :] != core:
+            return None
+        groups.append((array, core))
+    return groups
+
+
+def _shapes(groups: Sequence[tuple[Any, Core]]) -> set[tuple[int, ...]]:
+    """Return the shapes of arrays without their cores."""
+    return {array.shape[: array.ndim - len(core)] for array, core in groups}
 
 
 def _common(shapes: set[tuple[int, ...]]) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from symgrad.calculus import wrt as structure
 from symgrad.dag.digraph import Graph, graph
@@ -17,8 +18,9 @@ from symgrad.numeric.backend import Executable
 from symgrad.numeric.backends import BACKENDS, choose
 from symgrad.numeric.compiled_tensors import CompiledTensors, compile_tensors
 from symgrad.numeric.execution import COMPLEX_ADVICE
-from symgrad.numeric.layout import counts, gather, spread, stacked, views
+from symgrad.numeric.layout import gather, spread, stacked, views
 from symgrad.numeric.numbers import as_value, broadcast
+from symgrad.numeric.packing import Packing, made
 from symgrad.numeric.parts import named_parts
 from symgrad.numeric.progress import working
 from symgrad.numeric.sparse_derivatives import CompiledSparse, compile_sparse
@@ -60,8 +62,10 @@ class Compiled:
         """Build what cannot be pickled."""
         with working(f"building {len(self.program.operations)} operations"):
             self._executable = self._built()
-        self._shortcut = self._executable.packed(counts(self._cores), counts(self._results.cores))
-        self._matrices = any(len(core) > 1 for core in self._results.cores)
+        results = self._results
+        self._packing = Packing(tuple(self._cores), results.cores, results.nest)
+        self._shortcut = self._executable.packed(self._packing) if results.cores else None
+        self._nested = results.nests
 
     def _built(self) -> Executable:
         """Build the program; a choice left open falls back on NumPy, and says why."""
@@ -106,7 +110,9 @@ class Compiled:
         if self._shortcut is not None and out is None:
             found = self._shortcut(*values)
             if found is not None:
-                return self._results.arrange(self._shaped(found) if self._matrices else found)
+                return found if self._nested else self._results.arrange(found)
+        if out is not None and self._filled(values, out):
+            return out
         if any(map(self._executable.is_native, values)):
             return self._native(values, out)
         given = [as_value(v, f"argument {place + 1}") for place, v in enumerate(values)]
@@ -125,15 +131,15 @@ class Compiled:
             groups = self._batch(run, inputs, shape)
         return self._results.arrange(groups)
 
-    def _shaped(self, found: list[Any]) -> list[Any]:
-        """Give the groups of a shortcut, packed in one axis, the shapes of matrices."""
-        return [
-            array.reshape(array.shape[:-1] + core) if len(core) > 1 else array
-            for array, core in zip(found, self._results.cores, strict=True)
-        ]
+    def _filled(self, values: Sequence[Any], out: Any) -> bool:
+        """Fill `out` the short way, if backend and arrays allow it."""
+        run, groups = self._executable, list(structure.leaves(out))
+        return (
+            run.fills and not _overlap(groups, values) and run.fill(self._packing, values, groups)
+        )
 
     def _batch(self, run: Executable, inputs: list[Any], shape: tuple[int, ...]) -> list[Any]:
-        groups = [np.empty(shape + core, run.dtype) for core in self._results.cores]
+        groups = [made(shape, core, run.dtype) for core in self._results.cores]
         run(inputs, self._slots(groups))
         return groups
 
@@ -154,8 +160,7 @@ class Compiled:
                 f"`out` takes arrays of {run.dtype} that can be written to, of the shapes "
                 f"{', '.join(map(str, expected))}; found {', '.join(kinds)}"
             )
-        blocks = [*groups, *inputs]
-        if any(np.may_share_memory(g, b) for g in groups for b in blocks if b is not g):
+        if _overlap(groups, inputs):
             for group, made in zip(groups, self._batch(run, inputs, shape), strict=True):
                 group[...] = made
         else:
@@ -190,6 +195,19 @@ class Compiled:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._prepare()
+
+
+def _overlap(groups: Sequence[Any], inputs: Sequence[Any]) -> bool:
+    """Return whether memory of a group may be another one's, or an input's."""
+    spans = [(byte_bounds(a), False) for a in inputs if isinstance(a, np.ndarray)]
+    spans += [(byte_bounds(a), True) for a in groups if isinstance(a, np.ndarray)]
+    end, written_end = -1, -1
+    for (start, stop), written in sorted(spans):
+        if start < (end if written else written_end):
+            return True
+        end = max(end, stop)
+        written_end = max(written_end, stop) if written else written_end
+    return False
 
 
 def _takes(array: Any, dtype: str) -> bool:

@@ -14,7 +14,7 @@ import sympy
 
 from symgrad.dag.digraph import graph
 from symgrad.expr.heads import OwnHead
-from symgrad.numeric.program import ITEM, Loop, Operation, Program, Step, _last_reads, lower
+from symgrad.numeric.program import ITEM, Loop, Operation, Program, Step, lower, with_liveness
 from symgrad.rules.row import Gate
 
 LONGEST = 2_000_000  # operations past which a loop stays rolled
@@ -176,7 +176,5 @@ class _Inliner:
             (steps[k][0], tuple([slot(a) for a in steps[k][1]]), steps[k][2]) for k in kept
         ]
         ends = tuple(slot(o) for o in outputs)
-        dead = _last_reads(copied, ends)
-        operations = tuple(Operation(*s, d) for s, d in zip(copied, dead, strict=True))
-        numbers = tuple(number for _, number in self._numbers)
-        return Program(program.inputs, numbers, operations, ends)
+        numbers = [number for _, number in self._numbers]
+        return with_liveness(program.inputs, numbers, copied, ends)

@@ -7,20 +7,19 @@ matrix in the last two. Knows nothing of who computes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
-from sympy import Indexed
+from sympy import Indexed, Tuple
 
 from symgrad.calculus import wrt as structure
 from symgrad.dag.digraph import Graph
 from symgrad.errors import ShapeError, UnknownNameError, UnsupportedError
 from symgrad.expr.symbols import label
-
-Core = tuple[int, ...]
+from symgrad.numeric.packing import Core
 
 
 class Pack(tuple[Any, ...]):
@@ -46,16 +45,39 @@ class Results:
         In the order of `returns`.
     alone : bool
         Whether the one part is returned as it is, rather than a tuple of parts.
+
+    Attributes
+    ----------
+    cores : tuple of tuple of int
+        Of each array.
+    nest, nests : tuple of int, bool
+        The structure as `Packing` spells it, and whether it can.
     """
 
     def __init__(self, parts: Sequence[Part], *, alone: bool) -> None:
         self.cores: tuple[Core, ...] = tuple(c for part in parts for c in part.cores)
         forms = tuple(part.form for part in parts)
         self._form = forms[0] if alone else forms
+        nest = _nest(self._form)
+        self.nests = nest is not None
+        self.nest = tuple(nest or ())
 
     def arrange(self, groups: Sequence[Any]) -> Any:
         """Return the arrays of all groups in the structure that was asked for."""
         return structure.fill(self._form, iter(groups))
+
+
+def _nest(form: Any) -> list[int] | None:
+    """Return a structure of tuples and lists as `Packing` spells it; None for any other."""
+    if isinstance(form, Mapping):
+        return None
+    if not isinstance(form, (tuple, list, Tuple)):
+        return [0]
+    parts = [_nest(part) for part in form]
+    if not parts or None in parts:
+        return None
+    counts = [count for part in parts for count in part or ()]
+    return [*counts, -len(parts) if isinstance(form, list) else len(parts)]
 
 
 def plain(count: int, *, listed: bool) -> Part:
@@ -89,11 +111,6 @@ class Asked:
 def flat(items: Any) -> list[Any]:
     """Return the single variables of arguments."""
     return [leaf for item in items for leaf in (item if isinstance(item, Pack) else [item])]
-
-
-def counts(cores: Sequence[Core]) -> list[int | None]:
-    """Return how many slots each group packs; None for one without an axis of its own."""
-    return [math.prod(core) if core else None for core in cores]
 
 
 # --- numbers in and out ---

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.numeric.packing import Core
+
 CACHE = 1 << 21  # bytes that a block may take: a core's second cache
 LARGE = 1 << 23  # bytes of results from which on they do not pass through caches
 MOST = 256  # points of a block; more of them gain nothing
@@ -114,25 +116,24 @@ class Descriptors:
 
     Parameters
     ----------
-    groups : sequence of (array, int or None)
-        Arrays, and how many slots each packs in its last axis; None: one slot, without that axis.
+    groups : sequence of (array, core)
+        Arrays, and the shape of the slots that each packs in its last axes.
     shape : tuple of int
         What the other axes broadcast to.
     """
 
-    def __init__(self, groups: Sequence[tuple[Array, int | None]], shape: tuple[int, ...]) -> None:
+    def __init__(self, groups: Sequence[tuple[Array, Core]], shape: tuple[int, ...]) -> None:
         self._shape = shape
         self._grids: list[Any] = []
         self._groups = groups  # kept alive
         self._words = words()
-        for array, packed in groups:
-            if packed is None:
-                self._words.extend(self._described(array, array.shape, array.strides))
+        for array, core in groups:
+            own, strides = array.ndim - len(core), array.strides
+            one = self._described(array, array.shape[:own], strides[:own])
+            if core:
+                self._words.frombytes(_slots(one, core, strides[own:]).tobytes())
             else:
-                one = self._described(array, array.shape[:-1], array.strides[:-1])
-                start, step = one[0], array.strides[-1]
-                for k in range(packed):
-                    self._words.extend((start + k * step, one[1], one[2]))
+                self._words.extend(one)
         self.address = place(self._words)
 
     def _described(
@@ -162,6 +163,16 @@ class Descriptors:
         grid = words([len(axes), *(word for axis in axes for word in axis)])
         self._grids.append(grid)
         return 0, place(grid)
+
+
+def _slots(one: tuple[int, int, int], core: Core, strides: Sequence[int]) -> Array:
+    """Return the descriptors of packed slots, from that of the first."""
+    starts: Array = np.int64(one[0])
+    for size, stride in zip(core, strides, strict=True):
+        starts = np.add.outer(starts, stride * np.arange(size))
+    found = np.empty((starts.size, 3), np.int64)
+    found[:, 0], found[:, 1:] = starts.ravel(), one[1:]
+    return found
 
 
 class Batch:

@@ -14,7 +14,7 @@ from symgrad.errors import BackendError
 from symgrad.numeric import llvm_cache
 from symgrad.numeric.llvm_driver import driver
 from symgrad.numeric.llvm_machine import Loaded, assemble, machine, target
-from symgrad.numeric.llvm_point import point_code
+from symgrad.numeric.llvm_point_ir import point_code
 
 COMPILER = "symgrad-compiler"  # the thread that compiles better code
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symgrad.numeric.program import Operation, Program, Step, _last_reads
+from symgrad.numeric.program import Program, Step, with_liveness
 
 Args = list[tuple[int, ...]]
 
@@ -43,10 +43,8 @@ def reordered(program: Program) -> Program:
     for k in order:
         op = program.operations[k]
         steps.append((op.gate, tuple([place.get(a, a) for a in op.args]), op.payload))
-    outputs = tuple(place.get(o, o) for o in program.outputs)
-    dead = _last_reads(steps, outputs)
-    operations = tuple(Operation(*step, ends) for step, ends in zip(steps, dead, strict=True))
-    return Program(program.inputs, program.constants, operations, outputs)
+    outputs = [place.get(o, o) for o in program.outputs]
+    return with_liveness(program.inputs, program.constants, steps, outputs)
 
 
 def _depths(args: Args) -> list[int]:

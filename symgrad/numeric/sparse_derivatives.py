@@ -13,8 +13,9 @@ from symgrad.calculus import wrt as structure
 from symgrad.dag.digraph import graph
 from symgrad.errors import ShapeError, UnsupportedError
 from symgrad.expr.kinks import check_policy
-from symgrad.numeric.layout import Core, arguments, filled, flat, spread
+from symgrad.numeric.layout import arguments, filled, flat, spread
 from symgrad.numeric.numbers import as_value, broadcast
+from symgrad.numeric.packing import Core
 from symgrad.numeric.sparse_roads import ROADS, Entries, Question, Road
 
 KINDS = ("jacobian", "hessian")

@@ -335,3 +335,32 @@ def test_what_cannot_be_meant_is_refused(case: str) -> None:
 
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("backend", ["llvm", "numpy"])
+@pytest.mark.parametrize(
+    ("wrt", "expected"),
+    [
+        (["x", "y"], [5.0, 2.0]),
+        (("x", ["y"]), (5.0, [2.0])),
+        ({"a": "x", "b": ("y",)}, {"a": 5.0, "b": (2.0,)}),
+        ((), ()),
+    ],
+)
+def test_gradients_come_in_the_structure_of_wrt_at_a_point(
+    backend: str, wrt: Any, expected: Any
+) -> None:
+    if backend == "llvm":
+        pytest.importorskip("llvmlite")
+    fn = sg.compile("x*y", ["x", "y"], wrt=wrt, returns="grad", backend=backend)
+
+    assert fn(2.0, 5.0) == expected
+
+
+def test_one_array_twice_in_out_is_written_twice() -> None:
+    fn = sg.compile("x*y", ["x", "y"], returns="grad")
+    room = np.zeros(3)
+
+    fn(np.arange(3.0), np.ones(3), out=(room, room))
+
+    assert room.tolist() == [0.0, 1.0, 2.0]

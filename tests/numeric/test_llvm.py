@@ -23,6 +23,7 @@ from symgrad.numeric.backends import BACKENDS
 from symgrad.numeric.llvm_ir import write
 from symgrad.numeric.llvm_machine import target
 from symgrad.numeric.llvm_order import reordered
+from symgrad.numeric.packing import Packing
 from symgrad.numeric.program import Program, lower
 
 x, y, z = symbols("x y z")
@@ -98,7 +99,7 @@ def test_threads_do_not_change_a_bit(points: list[Any]) -> None:
 
 def test_both_tiers_and_the_kernel_of_one_point_give_the_same_bits(points: list[Any]) -> None:
     found = compiled([MIXED, "sin(x)*cos(x) + sinh(y)"])
-    shortcut = found.packed([2], [2])
+    shortcut = found.packed(Packing(((2,),), ((2,),)))
     assert shortcut is not None
     rows = np.stack(points, axis=-1)[:50]
     quick = found(points), shortcut(rows)[0], [shortcut(row)[0] for row in rows]
@@ -201,7 +202,7 @@ def test_conditions_become_numbers() -> None:
 
 def test_many_threads_may_call_at_once(points: list[Any]) -> None:
     found = compiled(MIXED, threads=2)
-    shortcut = found.packed([2], [1])
+    shortcut = found.packed(Packing(((2,),), ((1,),)))
     assert shortcut is not None
     rows = np.stack(points, axis=-1)
     expected = found(points)[0]
@@ -225,7 +226,10 @@ def test_many_threads_may_call_at_once(points: list[Any]) -> None:
 
 
 def test_the_shortcut_takes_floats_and_packed_arrays(mixed: Native) -> None:
-    apart, packed = mixed.packed([None, None], [None, 1]), mixed.packed([2], [2])
+    apart, packed = (
+        mixed.packed(Packing(((), ()), ((), (1,)))),
+        mixed.packed(Packing(((2,),), ((2,),))),
+    )
     assert apart is not None and packed is not None
     expected = [float(v) for v in mixed([0.3, 1.7])]
 
@@ -255,17 +259,17 @@ def test_the_shortcut_takes_floats_and_packed_arrays(mixed: Native) -> None:
     ],
 )
 def test_the_shortcut_leaves_what_it_does_not_expect_to_others(given: tuple[Any, ...]) -> None:
-    shortcut = compiled("x*y + z").packed([None, 2], [None])
+    shortcut = compiled("x*y + z").packed(Packing(((), (2,)), ((),)))
     assert shortcut is not None
 
     assert shortcut(*given) is None
-    assert shortcut(3.0, np.array([2.0, 1.0])) == [7.0]
+    assert shortcut(3.0, np.array([2.0, 1.0])) == (7.0,)
 
 
 def test_shortcuts_of_one_program_do_not_share_memory() -> None:
     found = compiled(["x*y", "x + y"])
     point = np.array([2.0, 5.0])
-    shortcuts = [found.packed([2], [2]) for _ in range(20)]
+    shortcuts = [found.packed(Packing(((2,),), ((2,),))) for _ in range(20)]
     for _ in range(2):
         for shortcut in shortcuts:
             assert shortcut is not None
@@ -274,7 +278,7 @@ def test_shortcuts_of_one_program_do_not_share_memory() -> None:
 
 
 def test_a_shortcut_outlives_its_program() -> None:
-    shortcut = compiled("x*y").packed([2], [1])
+    shortcut = compiled("x*y").packed(Packing(((2,),), ((1,),)))
     assert shortcut is not None
     gc.collect()
 
@@ -282,7 +286,7 @@ def test_a_shortcut_outlives_its_program() -> None:
 
 
 def test_the_shortcut_broadcasts_batches_and_strided_points() -> None:
-    shortcut = compiled(["x*y + z", "x", "y"]).packed([None, 2], [None, 2])
+    shortcut = compiled(["x*y + z", "x", "y"]).packed(Packing(((), (2,)), ((), (2,))))
     assert shortcut is not None
     rows = np.arange(24.0).reshape(3, 4, 2)
 
@@ -296,7 +300,7 @@ def test_the_shortcut_broadcasts_batches_and_strided_points() -> None:
 
 
 def test_results_of_the_shortcut_have_memory_of_their_own() -> None:
-    shortcut = compiled("x*y").packed([2], [1])
+    shortcut = compiled("x*y").packed(Packing(((2,),), ((1,),)))
     assert shortcut is not None
     first = shortcut(np.array([2.0, 3.0]))[0]
     second = shortcut(np.array([5.0, 7.0]))[0]
@@ -306,7 +310,7 @@ def test_results_of_the_shortcut_have_memory_of_their_own() -> None:
 
 
 def test_calls_do_not_leak() -> None:
-    shortcut = compiled("x*y").packed([2], [1])
+    shortcut = compiled("x*y").packed(Packing(((2,),), ((1,),)))
     assert shortcut is not None
     point = np.array([2.0, 3.0])
     before = sys.getrefcount(point), sys.getrefcount(np.dtype(np.float64))
@@ -318,9 +322,82 @@ def test_calls_do_not_leak() -> None:
     assert abs(sys.getrefcount(np.dtype(np.float64)) - before[1]) < 100
 
 
+def test_a_program_without_outputs_gives_nothing() -> None:
+    found = build(Program((x,), (), (), ()), cache=False)
+
+    assert found([np.ones(3)]) == []
+    assert found.packed(Packing(((),), ())) is None
+
+
+@pytest.mark.parametrize(
+    ("nest", "expected"),
+    [
+        ((0, 0, 0, 3), (10.0, [5.0, 2.0], 7.0)),
+        ((0, 1, 0, -1, 0, 3), ((10.0,), [[5.0, 2.0]], 7.0)),
+        ((0, 0, 2, 0, 2), ((10.0, [5.0, 2.0]), 7.0)),
+        ((0, 0, 0, -2, -2), [10.0, [[5.0, 2.0], 7.0]]),
+        ((0, 0, 0, 3, 1, -1), [((10.0, [5.0, 2.0], 7.0),)]),
+    ],
+)
+def test_results_nest_as_they_are_asked_for(nest: tuple[int, ...], expected: Any) -> None:
+    def plain(found: Any) -> Any:
+        if isinstance(found, (tuple, list)):
+            return type(found)(map(plain, found))
+        return found.tolist()
+
+    packing = Packing(((2,),), ((), (2,), ()), nest)
+    shortcut = compiled(["x*y", "y", "x", "x + y"]).packed(packing)
+    assert shortcut is not None
+    point = np.array([2.0, 5.0])
+
+    assert plain(shortcut(point)) == expected == plain(shortcut(point[::-1].copy()[::-1]))
+
+
+def test_matrices_are_made_in_their_shape_at_a_point_and_in_batches() -> None:
+    packing = Packing(((2,),), ((2, 3),), (0,))
+    shortcut = compiled(["x", "y", "x*y", "x + y", "x - y", "2*x"]).packed(packing)
+    assert shortcut is not None
+    rows = np.arange(10.0).reshape(5, 2)
+
+    batch = shortcut(rows)
+
+    assert batch.shape == (5, 2, 3)
+    np.testing.assert_array_equal(batch, [shortcut(row) for row in rows])
+    np.testing.assert_array_equal(shortcut(rows[1]), [[2.0, 3.0, 6.0], [5.0, -1.0, 4.0]])
+
+
+def test_arrays_are_filled_where_they_are_or_not_touched() -> None:
+    found = compiled(["x*y", "y", "x"])
+    packing = Packing(((2,),), ((), (2,)))
+    rows, value, grad = np.arange(8.0).reshape(4, 2), np.zeros(4), np.zeros((2, 4)).T
+    fixed = np.zeros(4)
+    fixed.flags.writeable = False
+
+    for wrong in ([value], [value[1:], grad], [fixed, grad], [value, grad.astype(np.float32)]):
+        assert not found.fill(packing, [rows], wrong)
+    assert not found.fill(packing, [[1.0, 2.0]], [value, grad])
+    assert not np.any(grad)
+    assert found.fill(packing, [rows], [value, grad])
+    np.testing.assert_array_equal(value, rows[:, 0] * rows[:, 1])
+    np.testing.assert_array_equal(grad, rows[:, ::-1])
+
+
+def test_nested_results_do_not_leak() -> None:
+    shortcut = compiled(["x*y", "y", "x"]).packed(Packing(((2,),), ((), (2,)), (0, 0, -1, 2)))
+    assert shortcut is not None
+    point = np.array([2.0, 3.0])
+    gc.collect()
+    before = len(gc.get_objects()), sys.getrefcount(np.dtype(np.float64))
+    for _ in range(2000):
+        shortcut(point)
+
+    assert len(gc.get_objects()) - before[0] < 100
+    assert sys.getrefcount(np.dtype(np.float64)) - before[1] < 100
+
+
 def test_the_kernel_of_one_point_is_made_after_many_calls() -> None:
     found = compiled("sin(x)*y")
-    shortcut = found.packed([2], [None])
+    shortcut = found.packed(Packing(((2,),), ((),)))
     assert shortcut is not None
     point = np.array([0.5, 3.0])
     values = {float(shortcut(point)[0]) for _ in range(400)}

@@ -16,6 +16,7 @@ import pytest
 import symgrad as sg
 from symgrad.numeric import llvm_cache, llvm_code
 from symgrad.numeric.backend_llvm import Native, build
+from symgrad.numeric.packing import Packing
 from symgrad.numeric.program import lower
 
 TEXT = "sin(x)*y + exp(x - 3)"
@@ -64,7 +65,7 @@ def test_optimised_code_is_preferred_once_it_is_kept(place: Path) -> None:
     second = made()
 
     assert (second.stats["tier"], second.stats["cached"]) == ("optimised", True)
-    shortcut = second.packed([2], [None])
+    shortcut = second.packed(Packing(((2,),), ((),)))
     assert shortcut is not None
     assert value(first) == value(second) == float(shortcut(np.array(POINT))[0])
 

@@ -13,6 +13,7 @@ from symgrad.numeric import llvm_code, llvm_machine, llvm_tiers
 from symgrad.numeric.arithmetic import Floats
 from symgrad.numeric.backend_llvm import Native, build
 from symgrad.numeric.llvm_writer import Target
+from symgrad.numeric.packing import Packing
 from symgrad.numeric.program import lower
 
 TEXTS = [
@@ -67,7 +68,7 @@ def test_batches_tiers_and_single_points_are_the_same_bits_on_every_machine(
     machine: str, points: list[Any]
 ) -> None:
     found = compiled(TEXTS)
-    shortcut = found.packed([2], [len(TEXTS)])
+    shortcut = found.packed(Packing(((2,),), ((len(TEXTS),),)))
     assert shortcut is not None
     rows = np.stack(points, axis=-1)
 
@@ -104,8 +105,8 @@ def test_without_numpys_table_of_functions_points_take_the_long_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("symgrad.numeric.backend_llvm.numpy_table", lambda: None)
-    shortcut = compiled("x*y + z").packed([None, 2], [None])
+    shortcut = compiled("x*y + z").packed(Packing(((), (2,)), ((),)))
     assert shortcut is not None
 
-    assert shortcut(3.0, np.array([2.0, 1.0])) == [7.0]
+    assert shortcut(3.0, np.array([2.0, 1.0])) == (7.0,)
     assert shortcut(3, np.array([2.0, 1.0])) is None
