@@ -6,6 +6,7 @@ without a ufunc, take the general loop of `Machine`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from symgrad.numeric.backend import Backend, Executable, Packed
 from symgrad.numeric.deferred import Deferred
 from symgrad.numeric.kernels import REAL
 from symgrad.numeric.llvm_order import reordered
+from symgrad.numeric.packing import Core, Packing
 from symgrad.numeric.points import point_function
 from symgrad.numeric.program import Program
 from symgrad.numeric.spelling import has_complex, undefined
@@ -115,26 +117,26 @@ class Numpy(Executable):
         with np.errstate(all="ignore"):
             return self._batch(values, shape, out)
 
-    def packed(self, ins: Sequence[int | None], outs: Sequence[int | None]) -> Packed | None:
+    def packed(self, packing: Packing) -> Packed | None:
         """Return the way of one point: lists of Python's floats, past every array but the last."""
         run = self._point
         if run is None:
             return None
-        sizes = list(ins)
+        cores = packing.ins
 
-        def shortcut(*values: Any) -> list[Any] | None:
-            if len(values) != len(sizes):
+        def shortcut(*values: Any) -> Any:
+            if len(values) != len(cores):
                 return None
             slots: list[float] = []
-            for value, size in zip(values, sizes, strict=True):
-                if size is None and type(value) is float:
+            for value, core in zip(values, cores, strict=True):
+                if not core and type(value) is float:
                     slots.append(value)
-                elif type(value) is np.ndarray and value.shape == (size,) and value.dtype == float:
+                elif core and _is_row(value, core):
                     slots += value.tolist()
                 else:
                     return None
             found = run(slots)
-            return None if found is None else _parted(found, outs)
+            return None if found is None else packing.nested(_parted(found, packing.outs))
 
         return shortcut
 
@@ -230,14 +232,18 @@ def _useful_threads(program: Program) -> int:
     return min(2, cpu_count() or 1) if slow >= SLOW_SHARE * len(program.operations) > 0 else 1
 
 
-def _parted(found: list[float], outs: Sequence[int | None]) -> list[Any]:
+def _is_row(value: Any, core: Core) -> bool:
+    return type(value) is np.ndarray and value.shape == core and value.dtype == float
+
+
+def _parted(found: list[float], outs: Sequence[Core]) -> list[Any]:
     """Return one number or array a group of results."""
     parts: list[Any] = []
     start = 0
-    for size in outs:
-        count = 1 if size is None else size
+    for core in outs:
+        count = math.prod(core)
         part = found[start : start + count]
-        parts.append(np.float64(part[0]) if size is None else np.array(part, np.float64))
+        parts.append(np.array(part, np.float64).reshape(core) if core else np.float64(part[0]))
         start += count
     return parts
 
