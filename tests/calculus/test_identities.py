@@ -177,6 +177,17 @@ def test_the_page_holds_this_table() -> None:
 
 
 @rows
+def test_the_oracles_notice_an_error_of_a_thousandth(row: Any) -> None:
+    at = point(row, 0)
+    textbook = np.asarray(called(row.textbook, row, at), dtype=float)
+    wrong = textbook * 1.001 + 1e-3
+
+    assert same(differences(row, at), textbook, 1e-7)
+    assert not same(differences(row, at), wrong, 1e-7)
+    assert not same(textbook, wrong, CLOSE)
+
+
+@rows
 def test_the_gradient_is_printed_as_in_the_table(row: Any) -> None:
     _, found = gradient(row)
 

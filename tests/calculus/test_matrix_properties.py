@@ -113,6 +113,17 @@ def test_a_jacobian_times_a_tangent_is_the_product_without_it(seed: int) -> None
         assert same(J @ v_values, product, EXACT)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1000, 1300))
+def test_closed_forms_of_deeper_formulas_are_what_runs_compute(seed: int) -> None:
+    f = sg.parse(WORDS["scalar"](random.Random(seed), 3), shapes=WORDS["SHAPES"]).expr
+    at = point(seed)
+    held = {s.name for s in f.free_symbols}
+    run = sg.run(f, {name: value for name, value in at.items() if name in held})
+    for symbol, gradient in sg.grad(f).items():
+        assert same(run.grad[symbol.name], evaluated(gradient, f, at), 1e-10)
+
+
 # --- second order ---
 
 
