@@ -96,6 +96,8 @@ def product(part: Scaled) -> Layout:
     if scalars and len(matrices) > 1 and is_inverted(matrices[0]):
         scalars, matrices = (), (_reciprocal(scalars, matrices[0]), *matrices[1:])
     first, *rest = (*scalars, *matrices)
+    if part.scalar.negative and not rest and not part.scalar.bottom and is_inverted(first):
+        return PRODUCT, ["-1 ./ ", (first.args[0], UNARY)]
     pieces: list[Piece] = [(first, UNARY if rest and is_odd(first) else PRODUCT)]
     if part.scalar.negative:
         pieces = ["-", (first, UNARY)]

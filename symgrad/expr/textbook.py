@@ -15,6 +15,7 @@ from sympy.matrices.expressions.diagonal import DiagMatrix, DiagonalOf
 from sympy.printing.precedence import PRECEDENCE
 
 from symgrad.expr.matrices import ScalarOp
+from symgrad.expr import matrices
 from symgrad.registry import service
 
 ADD, MUL, POW, ATOM = (PRECEDENCE[name] for name in ("Add", "Mul", "Pow", "Atom"))
@@ -108,13 +109,18 @@ def _number(printer: Any, value: Any) -> str:
     return str(printer.parenthesize(value, MUL, strict=not is_chain))
 
 
+def is_inverted(factor: Any) -> bool:
+    """Return whether a factor is one over every entry of a matrix."""
+    return isinstance(factor, sympy.HadamardPower) and bool(factor.args[1] == -1)
+
+
 class Entrywise(Written, sympy.HadamardProduct):  # type: ignore[misc]
     """A product entry by entry."""
 
     def _sympystr(self, printer: Any, *_: Any) -> str:
         text = ""
         for factor in self.args:
-            inverted = isinstance(factor, sympy.HadamardPower) and factor.args[1] == -1
+            inverted = is_inverted(factor)
             shown = factor.args[0] if inverted and text else factor
             sign = "./" if inverted else ".*"
             part = printer.parenthesize(shown, MUL, strict=True)
@@ -123,11 +129,28 @@ class Entrywise(Written, sympy.HadamardProduct):  # type: ignore[misc]
 
 
 class EntrywisePower(Written, sympy.HadamardPower):  # type: ignore[misc]
-    """A power entry by entry."""
+    """A power entry by entry; with the exponent -1 it is written as a quotient."""
+
+    @property
+    def precedence(self) -> int:
+        """How tightly it binds in print."""
+        return int(MUL if self.args[1] == -1 else POW)
 
     def _sympystr(self, printer: Any, *_: Any) -> str:
-        base, exponent = (printer.parenthesize(a, POW, strict=True) for a in self.args)
-        return f"{base}.**{exponent}"
+        base, exponent = self.args
+        if exponent == -1:
+            return f"1 ./ {printer.parenthesize(base, MUL)}"
+        parts = (printer.parenthesize(a, POW, strict=True) for a in self.args)
+        return ".**".join(parts)
+
+
+def entrywise_power(base: Any, exponent: Any) -> Any:
+    """Return a rational power entry by entry: a root by its name, a negative one as a quotient."""
+    if exponent < 0:
+        return EntrywisePower(entrywise_power(base, -exponent), S.NegativeOne)
+    if exponent.q == 2:
+        return entrywise_power(matrices.apply("map", base, params=("sqrt",)), 2 * exponent)
+    return base if exponent == 1 else EntrywisePower(base, exponent)
 
 
 def _call(name: str) -> Any:

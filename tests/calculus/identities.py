@@ -303,7 +303,7 @@ ENTRYWISE = (
         lambda x, X, A, w: x @ (X * A) @ w, lambda x, A, w: outer(x, w) * A, magnus("ch. 3.6")),
     Row("sum of logarithms", "sum(log(W))", "W", "1 ./ W",
         lambda W: np.sum(log(W)), lambda W: 1 / W, magnus("ch. 2"), where={"W": "positive"}),
-    Row("sum of reciprocals", "sum(1 ./ W)", "W", "-W .^ -2",
+    Row("sum of reciprocals", "sum(1 ./ W)", "W", "-1 ./ W .^ 2",
         lambda W: np.sum(1 / W), lambda W: -1 / W**2, magnus("ch. 2"), where={"W": "positive"}),
     Row("entropy", "-sum(p .* log(p))", "p", "-(1 + log(p))",
         lambda p: -np.sum(p * log(p)), lambda p: -1 - log(p),

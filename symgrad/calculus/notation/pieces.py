@@ -346,7 +346,7 @@ def summed(piece: Piece, index: Index) -> Piece:
 
 def hadamard(a: Any, b: Any) -> Any:
     """Return the product entry by entry, in one list."""
-    parts = [*(_parts(a)), *(_parts(b))]
+    parts = sorted([*_parts(a), *_parts(b)], key=textbook.is_inverted)
     return textbook.Entrywise(*parts)
 
 

@@ -128,7 +128,7 @@ class Speller:
                 continue
             if exponent != 1 and len(set(indices)) < len(indices):
                 value, indices = textbook.DiagonalVector(value), indices[:1]
-            factor = value if exponent == 1 else textbook.EntrywisePower(value, exponent)
+            factor = value if exponent == 1 else textbook.entrywise_power(value, exponent)
             parts = factor.args if isinstance(factor, MatMul) else (factor,)
             chain = tuple(part for part in parts if part.is_Matrix)
             scalars += [part for part in parts if not part.is_Matrix]
