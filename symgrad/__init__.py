@@ -66,11 +66,12 @@ from symgrad.expr.tensor_reductions import (
 from symgrad.expr.tensors import tensor
 from symgrad.numeric import saved_program as _saved_program
 from symgrad.numeric.bridges import to_jax, to_scipy, to_torch
-from symgrad.numeric.check import CheckReport, check_grad
+from symgrad.numeric.check import check_grad
 from symgrad.numeric.compiled import compile_function as compile
 from symgrad.numeric.differences import numeric_grad
 from symgrad.numeric.execution import Run, evaluate, run
 from symgrad.numeric.program import Program
+from symgrad.numeric.report import CheckReport
 from symgrad.rules.custom import gate
 from symgrad.show import formulas as _formulas
 from symgrad.show import tables as _tables

@@ -14,8 +14,8 @@ from symgrad.calculus.reverse import consumers
 from symgrad.dag.express import LITERAL, write
 from symgrad.dag.nodes import CONSTANT, VARIABLE
 from symgrad.expr.printer import text
-from symgrad.numeric.check import CheckReport
 from symgrad.numeric.execution import Run
+from symgrad.numeric.report import CheckReport
 from symgrad.registry import provide
 from symgrad.show.sheet import Sheet, shown, total
 
@@ -63,7 +63,7 @@ def origin(source: Any, node: int) -> str:
     operands = [source.labels[a] for a in nodes.args[node]]
     if nodes.gates[node].shape is not None:
         return f"{nodes.gates[node].name}({', '.join(map(text, operands))})"
-    return text(write(nodes.gates[node], operands, nodes.payloads[node], LITERAL))
+    return str(text(write(nodes.gates[node], operands, nodes.payloads[node], LITERAL)))
 
 
 def _gradient(run: Run, node: int, readers: list[tuple[int, int]], digits: int) -> str:

@@ -323,7 +323,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("ask", "message"), REFUSED, ids=lambda part: "" if callable(part) else part[:30])
+@pytest.mark.parametrize(
+    ("ask", "message"), REFUSED, ids=lambda part: "" if callable(part) else part[:30]
+)
 def test_what_does_not_fit_is_named(ask: Any, message: str) -> None:
     with pytest.raises(ShapeError, match=message):
         ask()
