@@ -1,8 +1,9 @@
 """What README and docs/ show is executed: Python blocks, console blocks, links.
 
 Python blocks of one file run in order and share their names, in an empty folder; a block with
-`>>>` is a doctest, another one must only run. In console blocks each `$ symgrad ...` is run, and
-what follows it must be what it prints (`...` stands for anything); other commands are not run.
+`>>>` is a doctest, another one must only run. A block that opens with ```` ```python needs=jax ````
+runs where that package is installed. In console blocks each `$ symgrad ...` is run, and what
+follows it must be what it prints (`...` stands for anything); other commands are not run.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import symgrad
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(\w*)(?: needs=(\w+))?[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 PACKAGE_FOLDER = Path(symgrad.__file__).parents[1]
 PROMPT = "$ symgrad"
@@ -46,12 +47,13 @@ class Block:
     line: int
     language: str
     code: str
+    needs: str = ""
 
 
 def blocks(page: str, text: str) -> Iterator[Block]:
     for match in FENCE.finditer(text):
-        language, code = match.groups()
-        yield Block(page, text.count("\n", 0, match.start(2)) + 1, language, code)
+        language, needs, code = match.groups("")
+        yield Block(page, text.count("\n", 0, match.start(3)) + 1, language, code, needs)
 
 
 def blocks_of(path: Path) -> list[Block]:
@@ -77,9 +79,17 @@ def run_python(block: Block, names: dict[str, Any]) -> str:
     return "".join(report)
 
 
-def run_page(page_blocks: list[Block]) -> str:
+def run_page(page_blocks: list[Block], package: str = "") -> str:
+    """Run the blocks that need nothing, and those that need `package`."""
     names: dict[str, Any] = {"__name__": "__main__"}
-    return "".join(run_python(b, names) for b in page_blocks if b.language == "python")
+    wanted = [b for b in page_blocks if b.language == "python" and b.needs in ("", package)]
+    return "".join(run_python(b, names) for b in wanted)
+
+
+def needed() -> list[Any]:
+    """Return every page with each package that one of its blocks needs."""
+    found = {(path, b.needs): None for path in PAGES for b in blocks_of(path) if b.needs}
+    return [pytest.param(path, package, id=f"{path.name}-{package}") for path, package in found]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
@@ -89,6 +99,16 @@ def test_python_blocks_do_what_they_show(
     monkeypatch.chdir(tmp_path)
 
     assert "" == run_page(blocks_of(path))
+
+
+@pytest.mark.parametrize(("path", "package"), needed())
+def test_blocks_that_need_a_package_do_what_they_show(
+    path: Path, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(package)
+    monkeypatch.chdir(tmp_path)
+
+    assert "" == run_page(blocks_of(path), package)
 
 
 # --- console blocks ---
@@ -191,6 +211,13 @@ def test_an_error_in_a_plain_block_is_raised() -> None:
 
     with pytest.raises(NameError, match="missing"):
         run_page(page)
+
+
+def test_a_block_that_needs_a_package_runs_for_that_package_alone() -> None:
+    page = list(blocks("page.md", "```python needs=jax\n>>> 1\n2\n```\n"))
+
+    assert "" == run_page(page)
+    assert "Got:\n    1\n" in run_page(page, "jax")
 
 
 def test_console_blocks_are_split_at_their_prompts() -> None:
