@@ -107,17 +107,25 @@ def _matrix_product(algebra: Algebra, left: Value, right: Value, place: int) -> 
     return algebra.build(MatMul, (one[0], other[1]), left.node, right.node)
 
 
+def turned(name: str) -> str:
+    """Return the transpose of what is quoted, without transposing twice."""
+    inner = name[1:-1] if name.startswith("(") and name.endswith("')") else name
+    if inner.endswith(".T"):
+        return inner[:-2]
+    return inner[:-1] if inner.endswith("'") else f"{name}.T"
+
+
 def _product_remedy(algebra: Algebra, left: Value, right: Value) -> str:
     one, other = algebra.shape(left.node), algebra.shape(right.node)
     a, b = algebra.quoted(left, tight=True), algebra.quoted(right, tight=True)
     if SCALAR in (one, other):
         return f"to scale write `{a}*{b}`"
     if one[0] == other[0]:
-        return f"write `{a}.T@{b}`?"
+        return f"write `{turned(a)}@{b}`?"
     if one[1] == other[1]:
-        return f"write `{a}@{b}.T`?"
+        return f"write `{a}@{turned(b)}`?"
     if one[0] == other[1]:
-        return f"write `{b}@{a}`, or `{a}.T@{b}.T`?"
+        return f"write `{b}@{a}`, or `{turned(a)}@{turned(b)}`?"
     return "check the shapes that are declared"
 
 
