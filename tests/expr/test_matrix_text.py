@@ -410,7 +410,7 @@ def test_without_shapes_nothing_changes() -> None:
 # --- errors: (text, column of the caret, parts of the message) ---
 
 MISFITS: list[tuple[str, int, tuple[str, ...]]] = [
-    ("W.T@x", 4, ("`W.T` is n × m", "`x` is n × 1", "write `W.T.T@x`?")),
+    ("W.T@x", 4, ("`W.T` is n × m", "`x` is n × 1", "write `W@x`?")),
     ("W@y", 2, ("`W` is m × n", "`y` is m × 1", "write `W.T@y`?")),
     ("A@x.T", 2, ("`A` is n × n", "`x.T` is 1 × n")),
     ("y@W", 2, ("`y` is m × 1", "`W` is m × n", "write `y.T@W`?")),
