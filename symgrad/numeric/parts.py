@@ -222,13 +222,13 @@ def meanings(
         taken += [f"tangent of {w}" for w in by]
     if not COTANGENTS.isdisjoint(names):
         taken += [f"weight of {o}" for o in of]
-    given: dict[str, list[str]] = {
-        "value": of,
-        "grad": [f"partial by {w}" for w in by],
-        "jacobian": [f"partial of {o} by {w}" for o in of for w in by],
-        "hessian": [f"partial by {v} and {w}" for v in by for w in by],
-        "jvp": [f"derivative of {o} along the tangents" for o in of],
-        "vjp": [f"partial of the weighted outputs by {w}" for w in by],
-        "hvp": [f"derivative of the partial by {w} along the tangents" for w in by],
+    given: dict[str, Callable[[], list[str]]] = {  # called where asked: one has n**2 entries
+        "value": lambda: of,
+        "grad": lambda: [f"partial by {w}" for w in by],
+        "jacobian": lambda: [f"partial of {o} by {w}" for o in of for w in by],
+        "hessian": lambda: [f"partial by {v} and {w}" for v in by for w in by],
+        "jvp": lambda: [f"derivative of {o} along the tangents" for o in of],
+        "vjp": lambda: [f"partial of the weighted outputs by {w}" for w in by],
+        "hvp": lambda: [f"derivative of the partial by {w} along the tangents" for w in by],
     }
-    return taken, [text for name in names for text in given[name]]
+    return taken, [text for name in names for text in given[name]()]
