@@ -87,8 +87,7 @@ def stats(f: Any, wrt: Any = None) -> Stats:
     Parameters
     ----------
     f : str, Expr, Parsed or Graph
-        One formula. Of a tensor, the gradient is that of its inner product with a cotangent: a
-        `vjp`.
+        One formula; of a tensor, the gradient is a `vjp` with one cotangent.
     wrt : structure of variables, optional
         What to differentiate by. Default: every variable.
 
@@ -114,8 +113,6 @@ def stats(f: Any, wrt: Any = None) -> Stats:
     >>> found = stats("(x + y)*z")
     >>> found.operations, found.with_gradient, found.bound
     (2, 2, 7)
-
-    Of a product of a matrix and a vector every entry counts:
 
     >>> from symgrad.expr.matrices import matrix
     >>> stats(matrix("A", "n", "n")*matrix("x", "n")).arithmetic
