@@ -247,10 +247,10 @@ def identity(size: Any) -> Any:
 
 
 def _widened(value: Any, shape: Sequence[Any]) -> Any:
-    """Return a value in its full shape; it may be broader than its terms."""
-    if not shape or (isinstance(value, AnyTensor) and len(value.shape) == len(shape)):
-        return value
-    return filled(value, shape)
+    """Return a value in its full shape: along an axis that no term has, it is repeated."""
+    held = value.shape if isinstance(value, AnyTensor) else ()
+    repeated = any(size == 1 != full for size, full in zip(held, shape, strict=False))
+    return filled(value, shape) if repeated or len(held) < len(shape) else value
 
 
 def mapped(gate: Gate, operands: Sequence[Any], atom: Atom) -> Any:

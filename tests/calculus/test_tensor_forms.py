@@ -1,0 +1,66 @@
+"""Closed forms of gradients by tensors have the variable's shape and the hand's numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy
+
+import symgrad as sg
+
+Array = np.ndarray[Any, Any]
+Case = tuple[Callable[..., Any], Callable[[Array, Array], Array]]
+A = sg.tensor("A", "b", "t", "d")
+B = sg.tensor("B", "k")
+
+
+def spread(values: Array, like: Array, axis: int | tuple[int, ...]) -> Array:
+    """Values that do not depend on some axes, repeated along them."""
+    return np.broadcast_to(np.expand_dims(values, axis), like.shape)
+
+
+def total_exp() -> Any:
+    return sg.sum(sg.map(sympy.exp, sg.sum(A, axis=2) * sg.sum(B)))
+
+
+REPEATED: dict[str, Case] = {  # the gradient is the same all along some axes
+    "a factor of one number": (
+        lambda: sg.sum(sg.sum(A, axis=1) ** 2) * sg.sum(B),
+        lambda a, b: spread(2 * b.sum() * a.sum(1), a, 1),
+    ),
+    "a number alone in an einsum": (
+        lambda: sg.sum(sg.einsum("ijk,l->i", A, B) ** 2),
+        lambda a, b: spread(2 * b.sum() ** 2 * a.sum((1, 2)), a, (1, 2)),
+    ),
+    "a function of sums": (
+        total_exp,
+        lambda a, b: spread(b.sum() * np.exp(a.sum(2) * b.sum()), a, 2),
+    ),
+    "the largest of sums": (
+        lambda: sg.max(sg.sum(A, axis=(0, 2))),
+        lambda a, b: spread(1.0 * (a.sum((0, 2)) == a.sum((0, 2)).max()), a, (0, 2)),
+    ),
+    "a choice between sums": (
+        lambda: sg.sum(sg.where(sg.sum(A, axis=0) > 0, sg.sum(A, axis=0), 0)),
+        lambda a, b: spread(1.0 * (a.sum(0) > 0), a, 0),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_a_gradient_that_repeats_along_an_axis_has_that_axis(name: str) -> None:
+    formula, by_hand = REPEATED[name]
+    rng = np.random.default_rng(0)
+    at = {"A": rng.normal(size=(2, 3, 4)), "B": rng.normal(size=5)}
+    closed = sg.grad(formula(), A)
+    held = {"b": 2, "t": 3, "d": 4, **at}
+    names = {str(symbol) for symbol in sg.graph(closed).inputs}
+
+    found = sg.evaluate(closed, {n: v for n, v in held.items() if n in {*names, "b", "t", "d"}})
+
+    assert closed.shape == A.shape
+    assert found.shape == (2, 3, 4)
+    np.testing.assert_allclose(found, by_hand(at["A"], at["B"]), rtol=1e-12)
