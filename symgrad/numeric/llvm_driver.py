@@ -16,6 +16,7 @@ and stride of each, last axis first.
 from __future__ import annotations
 
 from symgrad.numeric.llvm_copies import ADDRESS, COPIES, STREAMS
+from symgrad.numeric.llvm_weave import WEAVING
 from symgrad.numeric.llvm_writer import Target
 
 WORDS = (
@@ -24,6 +25,7 @@ WORDS = (
     "streams",
 )
 OFFSETS = WORDS[6:10]
+FEW = 3  # slots of a row of memory from which on they are copied together
 WHOLE = frozenset(["inputs", "outputs", "block", "streams"])
 
 RUN = """
@@ -49,6 +51,7 @@ round:
   br i1 %gives, label %source, label %sinks.start
 source:
   %i = phi i64 [ 0, %round ], [ %i1, %source.next ]
+  %woven = phi i64 [ 0, %round ], [ %woven1, %source.next ]
   %i24 = mul i64 %i, 24
   %d = getelementptr i8, ptr %sources, i64 %i24
   %i16 = shl i64 %i, 4
@@ -79,13 +82,30 @@ source.ahead:
   call void @ahead(ptr %place, i64 %bytes)
   br label %source.next
 source.copy:
+  %fresh = icmp uge i64 %i, %woven
+  br i1 %fresh, label %source.fresh, label %source.next
+source.fresh:
+  %i.left = sub i64 %inputs, %i
+  %i.row = call i64 @neighbours(ptr %d, i64 %i.left)
+  %i.few = icmp ult i64 %i.row, FEW
+  br i1 %i.few, label %source.slot, label %source.row
+source.slot:
   call void @fetch(ptr %d, ptr %copy, i64 %b, i64 %count, i64 %padded)
+  br label %source.next
+source.row:
+  call void @fetch_rows(ptr %d, ptr %copy, i64 %b, i64 %count, i64 %padded, i64 %i.row, i64 %span)
+  %i.end = add i64 %i, %i.row
   br label %source.next
 source.next:
   %given = phi ptr [ %copy, %source.constant ], [ %copy, %source.copy ],
+                   [ %copy, %source.slot ], [ %copy, %source.row ],
                    [ %place, %source.there ], [ %place, %source.ahead ]
   %mask = phi i64 [ 0, %source.constant ], [ -1, %source.copy ],
+                  [ -1, %source.slot ], [ -1, %source.row ],
                   [ -1, %source.there ], [ -1, %source.ahead ]
+  %woven1 = phi i64 [ %woven, %source.constant ], [ %woven, %source.copy ],
+                    [ %woven, %source.slot ], [ %i.end, %source.row ],
+                    [ %woven, %source.there ], [ %woven, %source.ahead ]
   store ptr %given, ptr %cell, align 8
   store i64 %mask, ptr %cell8, align 8
   %i1 = add i64 %i, 1
@@ -129,10 +149,19 @@ back:
   %ours = icmp eq ptr %where, %made
   br i1 %ours, label %back.deliver, label %back.next
 back.deliver:
+  %r.left = sub i64 %outputs, %r
+  %r.row = call i64 @neighbours(ptr %rd, i64 %r.left)
+  %r.few = icmp ult i64 %r.row, FEW
+  br i1 %r.few, label %back.slot, label %back.row
+back.slot:
   call void @deliver(ptr %rd, ptr %made, i64 %b, i64 %count)
   br label %back.next
+back.row:
+  call void @deliver_rows(ptr %rd, ptr %made, i64 %b, i64 %count, i64 %r.row, i64 %span)
+  br label %back.next
 back.next:
-  %r1 = add i64 %r, 1
+  %r.step = phi i64 [ 1, %back ], [ 1, %back.slot ], [ %r.row, %back.row ]
+  %r1 = add i64 %r, %r.step
   %r.more = icmp ult i64 %r1, %outputs
   br i1 %r.more, label %back, label %next
 next:
@@ -214,7 +243,7 @@ def driver(target: Target) -> str:
     target : Target
         The target that kernels are written for.
     """
-    text = ADDRESS + STREAMS + COPIES + RUN + SINGLE
+    text = ADDRESS + STREAMS + COPIES + WEAVING + RUN + SINGLE
     words = {
         "FIELDS": _fields(),
         "ELEMENT": target.element,
@@ -223,6 +252,7 @@ def driver(target: Target) -> str:
         "SIZE": str(target.size),
         "BELOW": str(target.lanes - 1),
         "LANES": str(target.lanes),
+        "FEW": str(FEW),
     }
     for word, meaning in words.items():
         text = text.replace(word, meaning)

@@ -26,7 +26,8 @@ REPEATS = 7
 def native(problem: str, contender: str) -> Found:
     """Time derivation with compilation, a batch a point, and a call at one point."""
     chosen = NATIVES[contender]
-    importlib.import_module(chosen.package)
+    for package in chosen.package.split(","):
+        importlib.import_module(package)
     posed = NATIVE[problem]()
     X = points_of(posed)
     found, ready = once(lambda: chosen.make(posed, X))

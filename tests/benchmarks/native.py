@@ -52,10 +52,12 @@ Make = Callable[[Posed, Array], Ready]
 
 @dataclass(frozen=True, slots=True)
 class Native:
-    """A contender; `package` is loaded before it is timed.
+    """A contender; what its `package` lists, between commas, is loaded before it is timed.
 
     Parameters
     ----------
+    package : str
+        A package, and compilers that come with it: others load theirs with the package.
     slow : bool
         Whether few turns must do.
     cached : bool
@@ -323,16 +325,17 @@ def jax_by_hand(posed: Posed, X: Array) -> Ready:
 
 
 LLVM, NUMPY, LLVM_CACHED = "symgrad, llvm", "symgrad, numpy", "symgrad, llvm, from cache"
+LLVM_PACKAGES = "symgrad,llvmlite.binding"
 NATIVES: dict[str, Native] = {
     native.name: native
     for native in (
-        Native(LLVM, "symgrad", partial(symgrad_compiled, backend="llvm", cache=False)),
+        Native(LLVM, LLVM_PACKAGES, partial(symgrad_compiled, backend="llvm", cache=False)),
         Native(
             f"{LLVM}, one thread",
-            "symgrad",
+            LLVM_PACKAGES,
             partial(symgrad_compiled, backend="llvm", cache=False, threads=1),
         ),
-        Native(LLVM_CACHED, "symgrad", partial(symgrad_compiled, backend="llvm"), cached=True),
+        Native(LLVM_CACHED, LLVM_PACKAGES, partial(symgrad_compiled, backend="llvm"), cached=True),
         Native(NUMPY, "symgrad", partial(symgrad_compiled, backend="numpy")),
         Native("heyoka", "heyoka", partial(heyoka_compiled, cached=False)),
         Native("heyoka, from cache", "heyoka", partial(heyoka_compiled, cached=True), cached=True),

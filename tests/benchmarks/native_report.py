@@ -24,7 +24,9 @@ SymPy expression (from the formula by hand, for JAX) to a function that can be c
 the time a point of many, single that of a call at one point, each with value and all partials.
 Batches stand in the memory order that a contender reads best and go into buffers where it takes
 them. Better code that is made in the background is waited for before the clock of calls starts.
-Two threads run where a contender's users get them by default. The ratio is to `symgrad, llvm`.
+Packages are loaded before, LLVM among them, which heyoka and SymEngine hold and symgrad loads when
+it is first needed. Two threads run where a contender's users get them by default. The ratio is to
+`symgrad, llvm`.
 
 - `mlp16`, `rosen500`, `deep100`: as below; the network by its inputs too
 - `reprojection`: Rodrigues' rotation, pinhole, radial distortion; Jacobian of 2 by 15

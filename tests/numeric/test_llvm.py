@@ -382,6 +382,30 @@ def test_arrays_are_filled_where_they_are_or_not_touched() -> None:
     np.testing.assert_array_equal(grad, rows[:, ::-1])
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("slots", [2, 3, 8, 13, 24])
+@pytest.mark.parametrize("count", [1, 7, 8, 29, 300])
+def test_rows_of_slots_are_copied_in_tiles_to_the_last_number(
+    dtype: str, slots: int, count: int
+) -> None:
+    symbols_ = sympy.symbols(f"s:{slots}")
+    found = build(lower(sg.graph([2 * s for s in symbols_]), symbols_), dtype, cache=False)
+    packing = Packing(((slots,),), ((slots,),))
+    rows = np.arange(count * slots, dtype=dtype).reshape(count, slots)
+    wide = np.full((count, slots + 2), -1, dtype)
+
+    assert found.fill(packing, [rows], [wide[:, 1:-1]])
+    np.testing.assert_array_equal(wide[:, 1:-1], 2 * rows)
+    assert np.all(wide[:, [0, -1]] == -1)
+    windows = np.lib.stride_tricks.sliding_window_view(np.arange(count + slots - 1.0), slots)
+    turned = np.zeros((slots, count), dtype).T
+    assert found.fill(packing, [windows.astype(dtype)[::-1]], [turned])
+    np.testing.assert_array_equal(turned, 2 * windows[::-1])
+    if dtype == "float64":
+        assert found.fill(packing, [windows], [turned])
+        np.testing.assert_array_equal(turned, 2 * windows)
+
+
 def test_nested_results_do_not_leak() -> None:
     shortcut = compiled(["x*y", "y", "x"]).packed(Packing(((2,),), ((), (2,)), (0, 0, -1, 2)))
     assert shortcut is not None
