@@ -291,6 +291,14 @@ def spell_expm(atom: Atom, operands: Sequence[Any]) -> Any:
     return by_name(linalg.EXPM, None, operands)
 
 
+def spell_solve(atom: Atom, operands: Sequence[Any]) -> Any:
+    """Write a solution; of a batch of vectors by the gate, since NumPy reads columns there."""
+    a, b = operands
+    if 1 < len(b.shape) < len(a.shape):
+        return by_name(linalg.SOLVE, None, operands)
+    return build.apply("solve", a, b)
+
+
 OPERATIONS: dict[Gate, Callable[..., Any]] = {
     tensors.LOGSUMEXP: reduction("logsumexp"),
     tensors.MAX_OVER: reduction("max"),
@@ -306,6 +314,6 @@ OPERATIONS: dict[Gate, Callable[..., Any]] = {
     linalg.DET: plain("det"),
     linalg.LOGDET: plain("logdet"),
     linalg.CHOLESKY: plain("cholesky"),
-    linalg.SOLVE: plain("solve"),
+    linalg.SOLVE: spell_solve,
     linalg.EXPM: spell_expm,
 }
