@@ -107,7 +107,7 @@ class Tidier:
                     self.factors.remove(first)
                     self.factors.remove(second)
                     shared = set(first[1]) & set(second[1])
-                    self._gone = self._gone | shared
+                    self._gone = self._gone | (shared - set(ends))
                     self.unifier.join(*ends)
                     return True
         return False
@@ -117,7 +117,7 @@ class Tidier:
     ) -> tuple[Hashable, Hashable] | None:
         """Return the outer indices of two factors whose product is the identity."""
         shared = [i for i in first[1] if i in second[1] and uses[i] == 2 and i not in self.out]
-        if len(shared) != 1:
+        if not shared:
             return None
         places = [f[1].index(shared[0]) for f in (first, second)]
         same_side = places[0] == places[1]
