@@ -64,3 +64,34 @@ def test_a_gradient_that_repeats_along_an_axis_has_that_axis(name: str) -> None:
     assert closed.shape == A.shape
     assert found.shape == (2, 3, 4)
     np.testing.assert_allclose(found, by_hand(at["A"], at["B"]), rtol=1e-12)
+
+
+# --- conditions that are one number ---
+
+HUBER = "where(norm(x) < 1, norm2(x)/2, norm(x) - 1/2)"
+
+
+def huber(x: Any) -> Any:
+    """Half the square of a length below 1, straight from there on."""
+    squares = sg.norm(x) ** 2
+    return sympy.Piecewise((squares / 2, sg.norm(x) < 1), (sg.norm(x) - sympy.Rational(1, 2), True))
+
+
+CHOICES = {
+    "of a column": (sg.parse(HUBER, shapes={"x": "n"}), (3,)),
+    "of a matrix": (sg.parse(HUBER, shapes={"x": ("m", "n")}), (2, 3)),
+    "of SymPy's own": (huber(sympy.MatrixSymbol("x", *sympy.symbols("m n"))), (2, 3)),
+    "of a tensor": (huber(sg.tensor("x", "b", "t", "d")), (2, 3, 2)),
+}
+
+
+@pytest.mark.parametrize("length", [0.5, 2.0])
+@pytest.mark.parametrize("kind", CHOICES)
+def test_a_choice_by_one_number_has_a_closed_form(kind: str, length: float) -> None:
+    formula, shape = CHOICES[kind]
+    x = np.random.default_rng(0).normal(size=shape)
+    x *= length / np.linalg.norm(x)
+
+    found = sg.evaluate(sg.grad(formula, "x"), {"x": x})
+
+    np.testing.assert_allclose(found.reshape(shape), x / max(length, 1), rtol=1e-12)

@@ -231,6 +231,17 @@ def has_diagonal(out: tuple[int, ...]) -> bool:
     return len(set(out)) != len(out)
 
 
+def bare_scalar(form: Form) -> int | None:
+    """Return the atom that a form without axes is, or None if it is more than that."""
+    if len(form.terms) != 1 or form.shape:
+        return None
+    (product, coefficient), *_ = form.terms
+    if coefficient != 1 or len(product.factors) != 1:
+        return None
+    ((atom, indices, exponent),) = product.factors
+    return atom if exponent == 1 and not indices else None
+
+
 def exact(value: Any) -> Any:
     """Return a Python number as a SymPy one."""
     return Integer(value) if isinstance(value, int) else value

@@ -10,7 +10,17 @@ from sympy import MatMul, S
 from sympy.core.symbol import Str
 
 from symgrad.calculus.notation.algebra import Algebra
-from symgrad.calculus.notation.forms import GROUP, LEAF, MAP, SOFTMAX, Atom, Form, Product, exact
+from symgrad.calculus.notation.forms import (
+    GROUP,
+    LEAF,
+    MAP,
+    SOFTMAX,
+    Atom,
+    Form,
+    Product,
+    bare_scalar,
+    exact,
+)
 from symgrad.calculus.notation.kronecker import kronecker_parts
 from symgrad.calculus.notation.pieces import (
     Chain,
@@ -103,6 +113,9 @@ class Speller:
 
     def _form(self, form: Form) -> Any:
         if not form.shape:
+            bare = bare_scalar(form)  # which may be a condition: those are not multiplied
+            if bare is not None:
+                return self.made[bare]
             return sympy.Add(*(self._number(p, c) for p, c in form.terms))
         shape = matrix_of(form.shape)
         if not form.terms:

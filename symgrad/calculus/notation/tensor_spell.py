@@ -16,7 +16,16 @@ import sympy
 from sympy import Integer, S
 
 from symgrad.calculus.notation.algebra import Algebra
-from symgrad.calculus.notation.forms import GROUP, LEAF, MAP, SOFTMAX, Atom, Form, Product
+from symgrad.calculus.notation.forms import (
+    GROUP,
+    LEAF,
+    MAP,
+    SOFTMAX,
+    Atom,
+    Form,
+    Product,
+    bare_scalar,
+)
 from symgrad.dag.express import CANONICAL, write
 from symgrad.expr import tensors as build
 from symgrad.expr.tensors import AnyTensor
@@ -79,6 +88,9 @@ class TensorSpeller:
     def _form(self, form: Form) -> Any:
         if not form.terms:
             return filled(S.Zero, form.shape)
+        bare = bare_scalar(form)  # which may be a condition: those are not multiplied
+        if bare is not None:
+            return self.made[bare]
         total = None
         ordered = sorted(form.terms, key=lambda term: bool(term[1] < 0))
         for product, coefficient in ordered:
