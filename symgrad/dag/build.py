@@ -17,7 +17,7 @@ from sympy.core.function import AppliedUndef
 from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.matrices.expressions.matexpr import MatrixElement
 
-from symgrad.dag import matrices
+from symgrad.dag import matrices, matrix_sums
 from symgrad.dag.nodes import ADD, CONSTANT, DIV, MUL, NEG, POW, SQRT, SUB, Grower, Nodes
 from symgrad.dag.regions import Region
 from symgrad.dag.tensor_build import TENSOR_COMBINE, TENSOR_PARTS, scalars
@@ -97,7 +97,7 @@ def parts(expr: Basic) -> Sequence[Basic]:
     if isinstance(expr, (sympy.Indexed, sympy.MatrixSymbol)) or not expr.args:
         return ()
     if isinstance(expr, WHOLES):
-        return _free_symbols(expr)
+        return matrix_sums.parts(expr) or _free_symbols(expr)
     arguments: tuple[Basic, ...] = expr.args
     return arguments
 
@@ -314,7 +314,8 @@ def combine_other(builder: Builder, expr: Basic) -> int:
         payload = opaque.Unknown(expr.func, (0,) * len(expr.args))
         return builder.nodes.add(opaque.UNKNOWN, scalars(builder, expr), payload)
     if isinstance(expr, WHOLES):
-        return _combine_whole(builder, expr)
+        entry = matrix_sums.combine(builder, expr)
+        return _combine_whole(builder, expr) if entry is None else entry
     gate = GATES.of_head(type(expr))
     if gate is None:
         raise UnsupportedError(

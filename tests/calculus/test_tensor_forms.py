@@ -10,6 +10,7 @@ import pytest
 import sympy
 
 import symgrad as sg
+from symgrad.errors import UnsupportedError
 
 Array = np.ndarray[Any, Any]
 Case = tuple[Callable[..., Any], Callable[[Array, Array], Array]]
@@ -95,3 +96,30 @@ def test_a_choice_by_one_number_has_a_closed_form(kind: str, length: float) -> N
     found = sg.evaluate(sg.grad(formula, "x"), {"x": x})
 
     np.testing.assert_allclose(found.reshape(shape), x / max(length, 1), rtol=1e-12)
+
+
+# --- entries of products, which SymPy writes as sums ---
+
+n = sympy.Symbol("n")
+M, P = sympy.MatrixSymbol("M", n, n), sympy.MatrixSymbol("P", n, n)
+x = sympy.MatrixSymbol("x", n, 1)
+i = sympy.Dummy("i", integer=True)
+WHOLE: dict[str, tuple[Any, str]] = {
+    "a quadratic form": ((x.T * M * x)[0, 0], "(M + M.T)*x"),
+    "an entry of a sum": (((M + 2 * P) * x)[1, 0], "(M.T + 2*P.T)*one_hot(1, n)"),
+    "an entry after an inverse": ((M.inv() * x)[0, 0], "inv(M).T*one_hot(0, n)"),
+    "a sum of squares": (sympy.Sum(x[i, 0] ** 2, (i, 0, n - 1)), "2*x"),
+    "a diagonal": (sympy.Sum(M[i, i] * x[i, 0], (i, 0, n - 1)), "diag(M)"),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_sums_over_a_whole_axis_are_products_again(name: str) -> None:
+    formula, gradient = WHOLE[name]
+
+    assert str(sg.grad(formula, x)) == gradient
+
+
+def test_a_sum_over_part_of_an_axis_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match=r"holds `x`, which has axes, under Sum"):
+        sg.grad(sympy.Sum(x[i, 0] ** 2, (i, 1, n - 1)), x)
