@@ -72,9 +72,11 @@ def _check_equal(algebra: Algebra, left: Value, right: Value, place: int, symbol
 def _times(algebra: Algebra, left: Value, right: Value, place: int) -> Any:
     if algebra.is_matrix(left.node) and algebra.is_matrix(right.node):
         a, b = algebra.quoted(left, tight=True), algebra.quoted(right, tight=True)
+        one, other = algebra.shape(left.node), algebra.shape(right.node)
+        turned = one[1] != other[0] and one[0] == other[0]  # two columns: `x.T@y`
         raise Refusal(
-            f"`*` only scales, but {algebra.both(left, right)}; write `{a}@{b}` for the matrix "
-            f"product, or `{a} .* {b}` entry by entry",
+            f"`*` only scales, but {algebra.both(left, right)}; write `{a}{'.T' * turned}@{b}` for "
+            f"the matrix product, or `{a} .* {b}` entry by entry",
             place,
             shape=True,
         )

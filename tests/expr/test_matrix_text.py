@@ -419,6 +419,7 @@ MISFITS: list[tuple[str, int, tuple[str, ...]]] = [
     ("a@A", 2, ("`a` is a scalar", "to scale write `a*A`")),
     ("A*B", 2, ("`*` only scales", "`A@B`", "`A .* B`", "n × n")),
     ("(A + B)*x", 8, ("`(A + B)@x`", "`(A + B) .* x`")),
+    ("W*W", 2, ("`W.T@W` for the matrix product", "`W .* W`")),
     ("A/B", 2, ("`/` divides by a scalar", "`A ./ B`", "n × n")),
     ("1/A", 2, ("`/` divides by a scalar", "`1 ./ A`", "`inv(A)`")),
     ("A + W", 3, ("`A` is n × n", "`W` is m × n", "give both one shape")),
