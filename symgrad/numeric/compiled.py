@@ -107,8 +107,9 @@ class Compiled:
         ShapeError
             If values are too many or too few, do not broadcast, or `out` does not fit.
         """
-        if self._shortcut is not None and out is None:
-            found = self._shortcut(*values)
+        shortcut = self._shortcut
+        if out is None and shortcut is not None:
+            found = shortcut(*values)
             if found is not None:
                 return found if self._nested else self._results.arrange(found)
         if out is not None and self._filled(values, out):

@@ -80,20 +80,6 @@ def points_of(posed: Posed) -> Array:
     return rng.uniform(posed.low, posed.high, size=(len(posed.inputs), posed.points))
 
 
-class Kept:
-    """A call that remembers what it gave."""
-
-    def __init__(self, call: Callable[[], Any]) -> None:
-        self.call = call
-        self.found: Any = None
-
-    def __call__(self) -> None:
-        self.found = self.call()
-
-    def answer(self) -> Array:
-        return flattened(self.found)
-
-
 # --- symgrad ---
 
 RETURNS = {"gradient": ("value", "grad"), "jacobian": ("value", "jacobian"), "hessian": "hessian"}
@@ -114,7 +100,8 @@ def symgrad_compiled(posed: Posed, X: Array, **options: Any) -> Ready:
         "hessian": lambda: rows.reshape(n, n, count).transpose(2, 0, 1),
     }[posed.kind]()
 
-    single = Kept(lambda: fn(first))
+    def single() -> Any:
+        return fn(first)
 
     def settled() -> bool:
         return fn.stats.get("tier", "optimised") == "optimised"
@@ -122,7 +109,7 @@ def symgrad_compiled(posed: Posed, X: Array, **options: Any) -> Ready:
     def wait() -> None:
         background().submit(bool).result()  # the queue of one compiler
 
-    return Ready(lambda: fn(points, out=out), single, single.answer, settled, wait)
+    return Ready(lambda: fn(points, out=out), single, lambda: flattened(single()), settled, wait)
 
 
 def flattened(found: Any) -> Array:
@@ -149,8 +136,7 @@ def sympy_lambdified(posed: Posed, X: Array) -> Ready:
     wanted = derived(posed, posed.outputs, posed.inputs)
     fn = sympy.lambdify([posed.inputs], wanted, "numpy", cse=True)
     first = X[:, 0].tolist()
-    single = Kept(lambda: fn(first))
-    return Ready(lambda: fn(X), single, single.answer)
+    return Ready(lambda: fn(X), lambda: fn(first), lambda: flattened(fn(first)))
 
 
 def symengine_llvm(posed: Posed, X: Array) -> Ready:
@@ -320,8 +306,11 @@ def jax_by_hand(posed: Posed, X: Array) -> Ready:
     points, first = jnp.array(X.T), jnp.array(X[:, 0])
     batch, alone = jax.jit(jax.vmap(one)), jax.jit(one)
     jax.block_until_ready(batch(points))  # it compiles at the first call
-    single = Kept(lambda: jax.block_until_ready(alone(first)))
-    return Ready(lambda: jax.block_until_ready(batch(points)), single, single.answer)
+    return Ready(
+        lambda: jax.block_until_ready(batch(points)),
+        lambda: jax.block_until_ready(alone(first)),
+        lambda: flattened(alone(first)),
+    )
 
 
 LLVM, NUMPY, LLVM_CACHED = "symgrad, llvm", "symgrad, numpy", "symgrad, llvm, from cache"
