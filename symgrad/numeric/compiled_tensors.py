@@ -16,8 +16,10 @@ from sympy import Tuple
 from symgrad.calculus import wrt as structure
 from symgrad.dag.digraph import Graph
 from symgrad.errors import BackendError, ShapeError
+from symgrad.expr.matrices import facts_of
 from symgrad.expr.symbols import label
 from symgrad.numeric.arrays import as_arrays, cast
+from symgrad.numeric.declared_values import check_declared
 from symgrad.numeric.program import Program, lower
 from symgrad.numeric.tensor_questions import Array, Plan, Question, asked_of
 
@@ -54,6 +56,8 @@ class CompiledTensors:
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
         self._lock = Lock()
         self._arrange = _arranger(self._question.form, count())
+        symbols = [one.symbol for one in self._question.inputs]
+        self._declared = [(k, s) for k, s in enumerate(symbols) if facts_of(s)]
 
     @property
     def program(self) -> Program:
@@ -105,6 +109,8 @@ class CompiledTensors:
         arrays, plan = self._ready(values)
         for k, core in plan.cores:
             arrays[k] = arrays[k].reshape(core)
+        for k, symbol in self._declared:
+            check_declared(symbol, arrays[k], quickly=True)
         found = plan.run(arrays)
         for k, form in plan.forms:
             found[k] = np.reshape(found[k], form)

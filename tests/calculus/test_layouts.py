@@ -88,3 +88,19 @@ def test_parameters_of_operations_are_never_evaluated(capsys: pytest.CaptureFixt
 
     assert f"{text}(A)" == str(made)
     assert "" == capsys.readouterr().out
+
+
+def test_the_log_determinant_of_a_kronecker_product_falls_apart() -> None:
+    f = sg.parse("logdet(kron(A, B))", shapes={"A": ("n", "n"), "B": ("m", "m")})
+
+    assert {"A": "m*inv(A).T", "B": "n*inv(B).T"} == {
+        str(symbol): sg.text(partial) for symbol, partial in sg.grad(f).items()
+    }
+
+
+def test_the_hessian_of_a_choice_is_the_choice_of_hessians() -> None:
+    f = sg.parse("sum(where(x > 0, x.^2, x.^3))", shapes={"x": ("n",)})
+
+    found = sg.evaluate(sg.hessian(f, "x"), {"x": [1.0, -2.0, 3.0]})
+
+    np.testing.assert_array_equal(found, np.diag([2.0, -12.0, 2.0]))

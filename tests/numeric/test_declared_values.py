@@ -75,3 +75,12 @@ def test_a_numeric_gradient_stays_on_the_declared_space(rng: np.random.Generator
     found = sg.numeric_grad(x.T * A * x, {"A": np.diag(point), "x": point}, "A")
 
     np.testing.assert_allclose(found, np.diag(point**2), atol=1e-8)
+
+
+@pytest.mark.parametrize("fact", [f for f in WRONG if f != "positive_definite"])
+def test_a_compiled_function_refuses_what_breaks_a_fact(fact: str) -> None:
+    function = sg.compile(total(fact), ["A", "B"])
+
+    assert np.isfinite(function(RIGHT[fact], np.eye(2))[0])
+    with pytest.raises(sg.SymgradError, match=f"`A` is declared {fact.replace('_', ' ')}"):
+        function(WRONG[fact], np.eye(2))

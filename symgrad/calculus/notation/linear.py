@@ -16,6 +16,12 @@ from symgrad.calculus.notation.algebra import Algebra
 from symgrad.calculus.notation.canon import canonical
 from symgrad.calculus.notation.forms import GROUP, Atom, Product, Shape
 from symgrad.errors import UnsupportedError
+from symgrad.rules.routing import WHERE
+
+NOT_LINEAR = (
+    "this Jacobian has no closed form here, since a gate that is not taken apart stands before the "
+    "variable; use `jvp` or `vjp`, which need no matrix"
+)
 
 
 class Probe:
@@ -85,7 +91,7 @@ class Probe:
         mine = [f for f in product.factors if f[0] == self.atom]
         rest = [f for f in product.factors if f[0] != self.atom]
         if len(mine) != 1 or mine[0][2] != 1 or any(self.holds(a) for a, _, _ in rest):
-            self._refuse()
+            raise UnsupportedError(NOT_LINEAR)
         indices = mine[0][1]
         made = canonical(rest, (*indices, *product.out), algebra.is_symmetric)
         return algebra.of_terms(shape, {made: S.One})
@@ -95,13 +101,28 @@ class Probe:
         for place, (atom, indices, exponent) in enumerate(product.factors):
             if atom == self.atom or not self.holds(atom):
                 continue
-            entry = self.algebra.atom(atom)
-            if entry.kind != GROUP or exponent != 1:
-                self._refuse()
+            inner = self._as_sum(self.algebra.atom(atom)) if exponent == 1 else None
+            if inner is None:
+                raise UnsupportedError(NOT_LINEAR)
             others = [f for k, f in enumerate(product.factors) if k != place]
             sizes = dict(zip(product.out, shape, strict=True))
-            return self._distributed(entry.operands[0], indices, others, sizes, product.out)
+            return self._distributed(inner, indices, others, sizes, product.out)
         return None
+
+    def _as_sum(self, entry: Atom) -> int | None:
+        """Return the sum that an atom is: one in parentheses, or a choice, which is linear."""
+        if entry.kind == GROUP:
+            return entry.operands[0]
+        if entry.gate is not WHERE or self.holds(entry.operands[0]):
+            return None
+        algebra, (condition, *branches) = self.algebra, entry.operands
+        one, zero = algebra.number(S.One), algebra.number(S.Zero)
+        chosen = [
+            algebra.map(WHERE, None, (condition, *sides), entry.shape)
+            for sides in ((one, zero), (zero, one))
+        ]
+        pairs = zip(chosen, branches, strict=True)
+        return algebra.sum([(S.One, algebra.product(c, b)) for c, b in pairs], entry.shape)
 
     def _distributed(
         self,
@@ -122,9 +143,3 @@ class Probe:
             term = algebra.of_terms(algebra.shape(inner), {product: S.One})
             found.append((coefficient, algebra.einsum(inputs, out, [term, *powers], sizes)))
         return found
-
-    def _refuse(self) -> None:
-        raise UnsupportedError(
-            "this Jacobian has no closed form here, since a gate that is not taken apart stands "
-            "before the variable; use `jvp` or `vjp`, which need no matrix"
-        )

@@ -74,9 +74,19 @@ def read_reshape(algebra: Algebra, payload: Any, operands: Sequence[int], shape:
             if entry.kind == OP and entry.gate is tensors.RESHAPE and bare[1] == whole:
                 inner = entry.operands[0]
                 return inner if table.shape(inner) == shape else None
+            if entry.kind == OP and entry.gate is tensors.RESHAPE and bare[1] == (1, 0):
+                return _turned_back(table, entry.operands[0], shape)
         return _identity(table, form, shape)
 
     return linearly(algebra, tensors.RESHAPE, payload, operands[0], shape, known)
+
+
+def _turned_back(algebra: Algebra, inner: int, shape: Shape) -> int | None:
+    """Return the unfolded axes of the transpose of a matrix whose axes are folded in pairs."""
+    wide = algebra.shape(inner)
+    if len(wide) != 4 or (*wide[2:], *wide[:2]) != tuple(shape):
+        return None
+    return algebra.einsum([(0, 1, 2, 3)], (2, 3, 0, 1), [inner])
 
 
 def _identity(algebra: Algebra, form: int, shape: Shape) -> int | None:

@@ -11,8 +11,9 @@ from typing import Any
 from sympy import S
 
 from symgrad.calculus.notation.algebra import Algebra
-from symgrad.calculus.notation.forms import OP, Product, Shape, has_diagonal
-from symgrad.rules import linalg
+from symgrad.calculus.notation.forms import OP, Product, Shape, exact, has_diagonal
+from symgrad.calculus.notation.kronecker import kronecker_parts
+from symgrad.rules import linalg, tensors
 from symgrad.rules.row import Gate
 from symgrad.rules.table import GATES
 from symgrad.rules.tensor_site import EXP
@@ -25,6 +26,8 @@ LOG = GATES.named("log")
 def matrix_function(algebra: Algebra, gate: Gate, payload: Any, operand: int, shape: Shape) -> int:
     """Return a function of a square matrix."""
     known = _of_diagonal(algebra, gate, operand, shape)
+    if known is None:
+        known = _of_kronecker(algebra, gate, operand, shape)
     if known is None and gate is linalg.INVERSE:
         known = _inverse(algebra, operand)
     if known is not None:
@@ -68,6 +71,30 @@ def _of_diagonal(algebra: Algebra, gate: Gate, operand: int, shape: Shape) -> in
     if algebra.constant(vector) == 1:
         return algebra.number(S.One if gate is linalg.DET else S.Zero)
     return None
+
+
+def _of_kronecker(algebra: Algebra, gate: Gate, operand: int, shape: Shape) -> int | None:
+    """Return the inverse or log-determinant of a Kronecker product of square matrices."""
+    bare = algebra.bare(operand)
+    if bare is None or bare[1] != (0, 1) or gate not in (linalg.INVERSE, linalg.LOGDET):
+        return None
+    atom = algebra.atom(bare[0])
+    parts = kronecker_parts(algebra, atom)
+    wide = [algebra.shape(a) for a, _ in parts or ()]
+    if parts is None or any(len(s) != 2 or s[0] != s[1] for s in wide):
+        return None
+    forms = [_turned_if(algebra, algebra.of_atom(a), turned) for a, turned in parts]
+    made = [matrix_function(algebra, gate, None, f, s) for f, s in zip(forms, wide, strict=True)]
+    if gate is linalg.LOGDET:
+        sizes = [algebra.number(exact(s[0])) for s in reversed(wide)]
+        pairs = zip(sizes, made, strict=True)
+        return algebra.sum([(S.One, algebra.product(n, f)) for n, f in pairs], ())
+    outer = algebra.einsum([("i", "j"), ("k", "l")], ("i", "k", "j", "l"), made)
+    return algebra.operation(tensors.RESHAPE, atom.data, (outer,), shape)
+
+
+def _turned_if(algebra: Algebra, form: int, turned: bool) -> int:
+    return algebra.turned(form) if turned else form
 
 
 def _inverse(algebra: Algebra, operand: int) -> int | None:
