@@ -13,7 +13,6 @@ from symgrad.errors import UnsupportedError
 from symgrad.expr.kinks import check_policy
 from symgrad.numeric.layout import (
     Asked,
-    Core,
     Pack,
     Part,
     Results,
@@ -23,6 +22,7 @@ from symgrad.numeric.layout import (
     matrix,
     plain,
 )
+from symgrad.numeric.packing import Core
 from symgrad.numeric.parts import derive, meanings, named_parts
 from symgrad.numeric.program import Program, lower
 

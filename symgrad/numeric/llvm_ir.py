@@ -17,6 +17,7 @@ from typing import Any
 
 from symgrad.errors import BackendError
 from symgrad.numeric.arithmetic import float_of
+from symgrad.numeric.llvm_division import Divisor, divisor, divisors, quotient
 from symgrad.numeric.llvm_gates import MULTIPLIED, SPELLINGS, whole_power
 from symgrad.numeric.llvm_writer import Target, Writer
 from symgrad.numeric.program import Operation, Program
@@ -103,6 +104,7 @@ class _Module:
         self.truths: set[int] = set()  # slots whose value is a truth value
         waves = [{op.args[0] for op in program.operations if op.gate.name == n} for n in WAVES]
         self.paired = waves[0] & waves[1]  # slots whose sine and cosine are both wanted
+        self.divisors = divisors(program) if target.fma else set()
         self.places: dict[int, list[int]] = {}  # outputs of a slot
         for place, slot in enumerate(program.outputs):
             self.places.setdefault(slot, []).append(place)
@@ -158,6 +160,7 @@ class _Function:
         self.module, self.number = module, number
         self.writer = Writer(module.target, module.declared)
         self.values: dict[int, str] = {}
+        self._divisors: dict[int, Divisor] = {}
         self._inputs = len(module.program.inputs)
         self._first = module.program.first
 
@@ -206,10 +209,17 @@ done:
             exponent = self._whole(args[1])
             if exponent is not None:
                 return self._power(args[0], exponent)
+        if name == "div" and args[1] in self.module.divisors:
+            return self._quotient(*args)
         given = [self._value(a) for a in args]
         if name in WAVES and args[0] in self.module.paired:
             self.writer.paired.add(given[0])
         return SPELLINGS[name](self.writer, *given)
+
+    def _quotient(self, dividend: int, by: int) -> str:
+        if by not in self._divisors:
+            self._divisors[by] = divisor(self.writer, self._value(by))
+        return quotient(self.writer, self._value(dividend), self._divisors[by])
 
     def _whole(self, slot: int) -> int | None:
         """Return a small whole constant."""

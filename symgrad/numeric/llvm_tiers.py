@@ -21,10 +21,11 @@ from symgrad.numeric.llvm_code import COMPILER, compiled, key, runner, stored
 from symgrad.numeric.llvm_machine import Loaded, target
 from symgrad.numeric.program import Program
 
-LONGEST = 200  # operations of a function: LLVM's time grows faster than their number
+LONGEST = 400  # operations of a function: values wait in memory between functions
+SHORTER = 200  # of a large program: LLVM's time grows faster than their number
 TOGETHER = 4  # vectors at a time where that hides waiting
 WAVES = 0.05  # share of sines and cosines from which on it does
-WIDEST = 5_000  # operations up to which it may: code grows with it
+WIDEST = 5_000  # operations up to which it may, and functions may be long: code grows with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,11 @@ class Vectors:
     def _written(self, lanes: int) -> llvm_ir.Code:
         aim = target(double=self._double, lanes=lanes)
         block = self._block(lanes)
-        return llvm_ir.write(self._program, aim, block=block, longest=LONGEST)
+        return llvm_ir.write(self._program, aim, block=block, longest=self._longest)
+
+    @property
+    def _longest(self) -> int:
+        return LONGEST if len(self._program.operations) <= WIDEST else SHORTER
 
     def _block(self, lanes: int) -> int:
         return block_of(self._values, 8 if self._double else 4, max(lanes, TOGETHER * self._wide))
@@ -175,7 +180,7 @@ class Vectors:
     def point(self) -> Point:
         """Compile the kernel for one point, on plain numbers."""
         aim = target(double=self._double, lanes=1)
-        code = llvm_ir.write(self._program, aim, block=1, longest=LONGEST, packed=True)
+        code = llvm_ir.write(self._program, aim, block=1, longest=self._longest, packed=True)
         return Point(self._compiled(code, "point", optimised=1), code.waiting)
 
 

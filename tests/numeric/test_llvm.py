@@ -89,6 +89,50 @@ def test_a_point_has_the_same_bits_in_every_split_of_a_batch(
         assert same(w, np.concatenate([a, b]))
 
 
+def shared_divisor(dtype: str, points: int) -> tuple[Native, list[Any]]:
+    """Return a program of five quotients of one divisor, and dividends of all magnitudes."""
+    names = sympy.symbols("a p q r s t")
+    found = build(lower(sg.graph([s / names[0] for s in names[1:]]), names), dtype, cache=False)
+    rng, limit = np.random.default_rng(0), 450 if dtype == "float64" else 40
+    powers = rng.integers(-limit, limit, (6, points))
+    return found, list(np.ldexp(rng.uniform(-2, 2, (6, points)), powers).astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_quotients_of_one_divisor_are_divisions_bit_by_bit(dtype: str) -> None:
+    found, given = shared_divisor(dtype, 20_000)
+    one = found.packed(Packing(((),) * 6, ((),) * 5))
+    assert one is not None
+    for tier in ("quick", "optimised"):
+        assert found.stats["tier"] == tier
+        rows = [one(*point) for point in zip(*[v[:40] for v in given], strict=True)]
+        np.testing.assert_array_equal(
+            np.transpose(rows), [v[:40] / given[0][:40] for v in given[1:]]
+        )
+        for quotient, dividend in zip(found(given), given[1:], strict=True):
+            assert same(quotient, dividend / given[0])
+        found.optimise()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_quotients_of_one_divisor_know_special_values(dtype: str) -> None:
+    found, _ = shared_divisor(dtype, 1)
+    kind = np.finfo(dtype)
+    ends = [0.0, 1.0, 3.0, kind.max, kind.tiny, kind.smallest_subnormal, 7 * kind.tiny / 9, np.inf]
+    values = np.array([*ends, *[-v for v in ends], np.nan], dtype)
+    divisor, dividend = map(np.ravel, np.meshgrid(values, values))
+    with np.errstate(all="ignore"):
+        expected = dividend / divisor
+
+    quotient = found([divisor, *[dividend] * 5])[3]
+
+    ordinary = np.isfinite(expected) & (expected != 0)
+    np.testing.assert_array_equal(quotient[~ordinary], expected[~ordinary])
+    signs = ~np.isnan(expected)
+    np.testing.assert_array_equal(np.signbit(quotient[signs]), np.signbit(expected[signs]))
+    np.testing.assert_array_max_ulp(quotient[ordinary], expected[ordinary], 2)
+
+
 def test_threads_do_not_change_a_bit(points: list[Any]) -> None:
     given = [np.tile(p, 40) for p in points]
     results = [compiled(MIXED, threads=threads)(given)[0] for threads in (1, 2, 5)]
