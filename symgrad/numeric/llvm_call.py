@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import math
+from _thread import LockType, allocate_lock, start_new_thread
 from array import array as integers
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -219,18 +219,30 @@ class Batch:
             return
         step = self._layout.block * max(1, blocks // (SHARES * threads))
         pieces = [(b, min(b + step, count)) for b in range(0, count, step)][::-1]
-        helpers = [
-            Thread(target=self._compute, args=(context, pieces), daemon=True)
-            for _ in range(threads - 1)
-        ]
-        for helper in helpers:
-            helper.start()
+        helpers = [self._helper(context, pieces) for _ in range(threads - 1)]
         try:
             self._compute(context, pieces)
         finally:
             pieces.clear()
             for helper in helpers:
-                helper.join()
+                helper.acquire()
+
+    def _helper(self, context: int, pieces: list[tuple[int, int]]) -> LockType:
+        """Start a thread; return the lock that it opens when it ends.
+
+        A `Thread` is waited for until it runs, which takes as long as hundreds of points.
+        """
+        ended = allocate_lock()
+        ended.acquire()
+
+        def compute() -> None:
+            try:
+                self._compute(context, pieces)
+            finally:
+                ended.release()
+
+        start_new_thread(compute, ())
+        return ended
 
     def _compute(self, context: int, pieces: list[tuple[int, int]]) -> None:
         """Compute pieces until none is left; taking one is atomic."""
