@@ -14,8 +14,8 @@ from sympy import S
 from sympy.matrices.expressions.diagonal import DiagMatrix, DiagonalOf
 from sympy.printing.precedence import PRECEDENCE
 
-from symgrad.expr.matrices import ScalarOp
 from symgrad.expr import matrices
+from symgrad.expr.matrices import ScalarOp
 from symgrad.registry import service
 
 ADD, MUL, POW, ATOM = (PRECEDENCE[name] for name in ("Add", "Mul", "Pow", "Atom"))
