@@ -127,9 +127,7 @@ def push_tensor(
     return flows
 
 
-def _spread(
-    nodes: Nodes, node: int, operand: int, flow: Flow[T], algebra: Algebra[T]
-) -> Flow[T]:
+def _spread(nodes: Nodes, node: int, operand: int, flow: Flow[T], algebra: Algebra[T]) -> Flow[T]:
     """Return the tangent of a scalar repeated over the entries that it meets."""
     shapes = nodes.shapes
     if node not in shapes or operand in shapes:
