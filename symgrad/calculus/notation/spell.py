@@ -9,7 +9,6 @@ import sympy
 from sympy import MatMul, S
 from sympy.core.symbol import Str
 
-from symgrad.calculus.notation.algebra import Algebra
 from symgrad.calculus.notation.forms import (
     GROUP,
     LEAF,
@@ -30,6 +29,7 @@ from symgrad.calculus.notation.pieces import (
     transposed,
 )
 from symgrad.calculus.notation.sums import Term, collected
+from symgrad.calculus.notation.writer import Writer
 from symgrad.dag.express import CANONICAL, write
 from symgrad.errors import UnsupportedError
 from symgrad.expr import matrices, textbook
@@ -37,7 +37,7 @@ from symgrad.rules import linalg, tensors
 from symgrad.rules.row import Gate
 
 
-class Speller:
+class Speller(Writer):
     """Write the forms of a table as SymPy expressions.
 
     Vectors are columns and what has no axes is a scalar; `made` keeps what is written.
@@ -48,41 +48,11 @@ class Speller:
         The table.
     """
 
-    def __init__(self, algebra: Algebra) -> None:
-        self.algebra = algebra
-        self.made: dict[int, Any] = {}
-
-    def spell(self, root: int) -> Any:
-        """Return the expression of a form; a vector is a column."""
-        for number in self._needed(root):
-            if number not in self.made:
-                entry = self.algebra.entries[number]
-                self.made[number] = (
-                    self._form(entry) if isinstance(entry, Form) else self._atom(entry)
-                )
-        return self.made[root]
-
-    def spell_parts(self, root: int) -> None:
-        """Write all that a form is made of, but not the form, which may have any axes."""
-        for number in self._inner(root):
-            self.spell(number)
-
-    def _needed(self, root: int) -> list[int]:
-        """Return what a form is made of, itself last."""
-        seen, stack = {root}, [root]
-        while stack:
-            for inner in self._inner(stack.pop()):
-                if inner not in seen and inner not in self.made:
-                    seen.add(inner)
-                    stack.append(inner)
-        return sorted(seen)
-
-    def _inner(self, number: int) -> Sequence[int]:
+    def inner(self, number: int) -> Sequence[int]:
+        """Return what an entry is made of; of a Kronecker product, its factors."""
         entry = self.algebra.entries[number]
-        if isinstance(entry, Atom):
-            parts = kronecker_parts(self.algebra, entry)
-            return entry.operands if parts is None else [part for part, _ in parts]
-        return [atom for product, _ in entry.terms for atom, _, _ in product.factors]
+        parts = kronecker_parts(self.algebra, entry) if isinstance(entry, Atom) else None
+        return super().inner(number) if parts is None else [part for part, _ in parts]
 
     # --- atoms ---
 

@@ -15,7 +15,6 @@ from typing import Any
 import sympy
 from sympy import Integer, S
 
-from symgrad.calculus.notation.algebra import Algebra
 from symgrad.calculus.notation.forms import (
     GROUP,
     LEAF,
@@ -26,6 +25,7 @@ from symgrad.calculus.notation.forms import (
     Product,
     bare_scalar,
 )
+from symgrad.calculus.notation.writer import Writer
 from symgrad.dag.express import CANONICAL, write
 from symgrad.expr import tensors as build
 from symgrad.expr.tensors import AnyTensor
@@ -35,7 +35,7 @@ from symgrad.rules.row import Gate
 LETTERS = "ijklmnopqrstuvwxyzabcdefgh"
 
 
-class TensorSpeller:
+class TensorSpeller(Writer):
     """Write the forms of a table with NumPy's operations.
 
     Parameters
@@ -43,34 +43,6 @@ class TensorSpeller:
     algebra : Algebra
         The table.
     """
-
-    def __init__(self, algebra: Algebra) -> None:
-        self.algebra = algebra
-        self.made: dict[int, Any] = {}
-
-    def spell(self, root: int) -> Any:
-        """Return the expression of a form."""
-        for number in self._needed(root):
-            if number not in self.made:
-                entry = self.algebra.entries[number]
-                self.made[number] = (
-                    self._form(entry) if isinstance(entry, Form) else self._atom(entry)
-                )
-        return self.made[root]
-
-    def _needed(self, root: int) -> list[int]:
-        seen, stack = {root}, [root]
-        while stack:
-            entry = self.algebra.entries[stack.pop()]
-            if isinstance(entry, Atom):
-                inner: Sequence[int] = entry.operands
-            else:
-                inner = [atom for product, _ in entry.terms for atom, _, _ in product.factors]
-            for number in inner:
-                if number not in seen and number not in self.made:
-                    seen.add(number)
-                    stack.append(number)
-        return sorted(seen)
 
     def _atom(self, atom: Atom) -> Any:
         if atom.kind == LEAF:
