@@ -7,7 +7,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from symgrad.calculus import wrt as structure
 from symgrad.dag.digraph import graph
@@ -70,7 +69,7 @@ class CompiledSparse:
             f"by {self.method}, {self.backend}>"
         )
 
-    def __call__(self, *values: Any) -> csr_array:
+    def __call__(self, *values: Any) -> Any:
         """Return the matrix at one point: numbers and packed arrays, in the order of `args`.
 
         Raises
@@ -84,6 +83,8 @@ class CompiledSparse:
                 f"a sparse matrix is of one point, but values of shape {found.shape[:-1]} were "
                 "given; `data` returns the entries at many points"
             )
+        from scipy.sparse import csr_array  # takes as long to load as half of symgrad
+
         return csr_array((found, self.indices.copy(), self.indptr.copy()), shape=self.shape)
 
     def data(self, *values: Any) -> Array:

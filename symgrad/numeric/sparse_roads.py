@@ -14,7 +14,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array
 from sympy import Expr
 
 from symgrad.calculus.colouring import Colouring, colour_columns, colour_symmetric
@@ -242,6 +241,8 @@ class Terms(Road):
         self.rows, self.columns = keys // max(width, 1), keys % max(width, 1)
         size = len(target)
         added = np.concatenate([np.empty(0), *weights])
+        from scipy.sparse import csr_array
+
         self._sum = csr_array((added, (target, np.arange(size))), shape=(len(keys), size))
         self.stats["terms"] = sum(gather.shape[1] for _, gather in self._forms)
 
