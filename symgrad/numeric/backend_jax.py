@@ -7,7 +7,6 @@ JAX's own arrays, traced or not, are computed as JAX is set, and float64 without
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from time import perf_counter
 from typing import Any
 
@@ -15,11 +14,10 @@ import numpy as np
 
 from symgrad.errors import BackendError
 from symgrad.numeric.arithmetic import float_of
-from symgrad.numeric.backend import Backend, Executable, Machine
+from symgrad.numeric.backend import Executable, Machine
 from symgrad.numeric.kernels_jax import table
+from symgrad.numeric.library import Library, delivered
 from symgrad.numeric.program import Program
-from symgrad.numeric.spelling import unspelled
-from symgrad.rules.row import Gate
 
 
 class JaxMachine(Machine):
@@ -57,18 +55,10 @@ class Jax(Executable):
         import jax
 
         start = perf_counter()
-        self._machines: dict[int, Machine] = {}
         self._number = np.dtype(dtype).type
-        self._machine = self._bound(program)
+        self._machine = LIBRARY.binder(self._constant)(program)
         self._jitted = jax.jit(self.function)
         super().__init__(program, dtype, str(program), {"seconds": perf_counter() - start})
-
-    def _bound(self, program: Program) -> Machine:
-        found = self._machines.get(id(program))
-        if found is None:
-            found = JaxMachine(program, _kernel, self._constant, _no_whole, self._bound)
-            self._machines[id(program)] = found
-        return found
 
     def _constant(self, value: Any) -> Any:
         found = float_of(value)
@@ -90,11 +80,7 @@ class Jax(Executable):
             found = [
                 np.asarray(f) for f in self._jitted(*(np.asarray(v, self.dtype) for v in values))
             ]
-        if out is None:
-            return [f.copy()[()] for f in found]
-        for array, made in zip(out, found, strict=True):
-            array[...] = made
-        return list(out)
+        return delivered(found, out)
 
     def is_native(self, value: Any) -> bool:
         """Return whether a value is a JAX array or stands for one in a trace."""
@@ -127,27 +113,5 @@ class Jax(Executable):
         return found.reshape(found.shape[:-1] + core)
 
 
-def _kernel(gate: Gate) -> Any:
-    return gate.kernels["jax"] if "jax" in gate.kernels else table()[gate.name]
-
-
-def _no_whole(payload: Any, args: tuple[Any, ...]) -> Any:
-    raise BackendError(f"`{type(payload.expr).__name__}` has no spelling in JAX")
-
-
-def build(program: Program, *, dtype: str = "float64", **_: Any) -> Executable:
-    """Return the program as a function for JAX."""
-    return Jax(program, dtype)
-
-
-def missing(program: Program) -> list[str]:
-    """Return what JAX has no function for."""
-    return unspelled(program, table(), "jax")
-
-
-def absent() -> str:
-    """Return what must be installed first."""
-    return "" if find_spec("jax") else "JAX is not installed; run `pip install symgrad[jax]`"
-
-
-JAX = Backend("jax", build, missing, absent)
+LIBRARY = Library("jax", "JAX", table, JaxMachine)
+JAX = LIBRARY.backend(Jax)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from importlib.util import find_spec
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from symgrad.errors import BackendError
 from symgrad.numeric.arithmetic import float_of
-from symgrad.numeric.backend import Backend, Executable, Machine
+from symgrad.numeric.backend import Executable
 from symgrad.numeric.kernels_torch import table
+from symgrad.numeric.library import Binder, Library, delivered
 from symgrad.numeric.program import Program
-from symgrad.numeric.spelling import unspelled
-from symgrad.rules.row import Gate
 
 
 class Torch(Executable):
@@ -38,32 +35,26 @@ class Torch(Executable):
 
         start = perf_counter()
         self._dtype = getattr(torch, dtype)
-        self._machines: dict[Any, Callable[[Program], Machine]] = {}
+        self._machines: dict[Any, Binder] = {}
         self._machine("cpu")(program)
         self._shared = _shared(program)
         super().__init__(program, dtype, str(program), {"seconds": perf_counter() - start})
 
-    def _machine(self, device: Any) -> Callable[[Program], Machine]:
+    def _machine(self, device: Any) -> Binder:
         """Return what binds programs to a device; each program once."""
         import torch
 
         made = self._machines.get(device)
         if made is not None:
             return made
-        bound: dict[int, Machine] = {}
 
         def number(value: Any) -> Any:
             found = float_of(value)
             kind = torch.bool if isinstance(found, bool) else self._dtype
             return torch.tensor(found, dtype=kind, device=device)
 
-        def machine(program: Program) -> Machine:
-            if id(program) not in bound:
-                bound[id(program)] = Machine(program, _kernel, number, _no_whole, machine)
-            return bound[id(program)]
-
-        self._machines[device] = machine
-        return machine
+        made = self._machines[device] = LIBRARY.binder(number)
+        return made
 
     def __call__(self, values: Sequence[Any], out: Sequence[Any] | None = None) -> list[Any]:
         """Return NumPy arrays for NumPy arrays."""
@@ -72,11 +63,7 @@ class Torch(Executable):
         with torch.no_grad():
             tensors = [torch.from_numpy(np.array(v, self.dtype, order="C")) for v in values]
             found = [f.numpy() for f in self.native(tensors)]
-        if out is None:
-            return [f.copy()[()] for f in found]
-        for array, made in zip(out, found, strict=True):
-            array[...] = made
-        return list(out)
+        return delivered(found, out)
 
     def is_native(self, value: Any) -> bool:
         """Return whether a value is a tensor."""
@@ -120,27 +107,5 @@ def _shared(program: Program) -> list[bool]:
     ]
 
 
-def _kernel(gate: Gate) -> Any:
-    return gate.kernels["torch"] if "torch" in gate.kernels else table()[gate.name]
-
-
-def _no_whole(payload: Any, args: tuple[Any, ...]) -> Any:
-    raise BackendError(f"`{type(payload.expr).__name__}` has no spelling in torch")
-
-
-def build(program: Program, *, dtype: str = "float64", **_: Any) -> Executable:
-    """Return the program as a function for torch."""
-    return Torch(program, dtype)
-
-
-def missing(program: Program) -> list[str]:
-    """Return what torch has no function for."""
-    return unspelled(program, table(), "torch")
-
-
-def absent() -> str:
-    """Return what must be installed first."""
-    return "" if find_spec("torch") else "torch is not installed; run `pip install symgrad[torch]`"
-
-
-TORCH = Backend("torch", build, missing, absent)
+LIBRARY = Library("torch", "torch", table)
+TORCH = LIBRARY.backend(Torch)

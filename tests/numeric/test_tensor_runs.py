@@ -252,6 +252,33 @@ def test_the_lecture_affine_layer() -> None:
     close(sg.evaluate(out, point), expected, 1e-8)
 
 
+def test_the_lecture_softmax_of_huge_scores_is_that_of_the_shifted_ones() -> None:
+    huge = sg.evaluate(sg.softmax(s), {"s": [123.0, 456.0, 789.0]})
+    shifted = sg.evaluate(sg.softmax(s), {"s": [-666.0, -333.0, 0.0]})
+
+    np.testing.assert_array_equal(huge, shifted)
+    np.testing.assert_allclose(huge, [0, 0, 1], atol=1e-12)
+
+
+@pytest.mark.parametrize(("classes", "chance"), [(10, 2.302585), (3, 1.098612)])
+def test_the_lecture_chance_loss_of_equal_scores(classes: int, chance: float) -> None:
+    run = sg.run(cross_entropy(), {"s": np.zeros(classes), "k": 0})
+
+    close(run.output, chance, 1e-6)
+
+
+def test_the_lecture_chance_hinge_counts_the_other_classes() -> None:
+    assert 9 == sg.run(hinge(1), {"s": np.zeros(10), "k": 0}).output
+
+
+def test_the_lecture_rectifier_keeps_what_is_positive() -> None:
+    line = np.linspace(-0.5, 0.5, 12)
+    run = sg.run(sg.sum(sg.map("relu", s)), {"s": line})
+
+    close(run.output, line[line > 0].sum())
+    np.testing.assert_array_equal(run.grad["s"], line > 0)
+
+
 def test_the_lecture_twenty_line_network_by_its_own_backward_pass() -> None:
     X, first, second = (
         sg.tensor("x", "N", "D"),
@@ -261,7 +288,7 @@ def test_the_lecture_twenty_line_network_by_its_own_backward_pass() -> None:
     hidden = sg.map("sigmoid", X @ first)
     loss = sg.sum((hidden @ second - sg.tensor("y", "N", "O")) ** 2)
     rng = np.random.default_rng(4)
-    sizes = {"x": (64, 100), "y": (64, 10), "w1": (100, 20), "w2": (20, 10)}
+    sizes = {"x": (64, 1000), "y": (64, 10), "w1": (1000, 100), "w2": (100, 10)}
     at = {name: rng.normal(size=shape) for name, shape in sizes.items()}
     run = sg.run(loss, at)
 
