@@ -1,0 +1,150 @@
+"""The order of items within each column, so that few wires cross.
+
+Sweeps of barycentres with exchanges of neighbours (Sugiyama, Tagawa and Toda 1981; Gansner,
+Koutsofios, North and Vo 1993). Ports count: two wires into one gate cross where they arrive in the
+wrong order, so that operands stand in the order in which they are written.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+
+from symgrad.show.draw_layers import Grid
+
+SWEEPS = 24
+PATIENCE = 6  # sweeps without improvement after which the search ends
+REACH = 1e-3  # a port's height, scaled so that it only decides between wires of one box
+
+
+def ordered(grid: Grid) -> int:
+    """Order every column of the grid, and return how many wires cross."""
+    best, fewest = None, -1
+    for columns in (_from_outputs(grid), _from_inputs(grid)):
+        grid.columns = columns
+        columns, found = _improved(grid)
+        if best is None or found < fewest:
+            best, fewest = columns, found
+    grid.columns = best or []
+    return fewest
+
+
+def _improved(grid: Grid) -> tuple[list[list[int]], int]:
+    """Sweep until nothing gets better, and return the best columns."""
+    _exchanged(grid)
+    best, fewest = [c[:] for c in grid.columns], crossings(grid)
+    waited = 0
+    for sweep in range(SWEEPS):
+        if fewest == 0 or waited == PATIENCE:
+            break
+        _swept(grid, forward=sweep % 2 == 0)
+        _exchanged(grid)
+        found = crossings(grid)
+        waited += 1
+        if found < fewest:
+            best, fewest, waited = [c[:] for c in grid.columns], found, 0
+    return best, fewest
+
+
+# --- first orders ---
+
+
+def _from_outputs(grid: Grid) -> list[list[int]]:
+    """Walk from the outputs to the operands in their order: a tree gets no crossing."""
+    ends = [item for item in range(grid.real) if not grid.after[item]]
+    near = [[other for other, *_ in sorted(side, key=lambda n: n[1])] for side in grid.before]
+    return _walked(grid, ends, near)
+
+
+def _from_inputs(grid: Grid) -> list[list[int]]:
+    """Walk from the inputs to their readers."""
+    ends = [item for item in range(grid.real) if not grid.before[item]]
+    near = [[other for other, *_ in side] for side in grid.after]
+    return _walked(grid, ends, near)
+
+
+def _walked(grid: Grid, ends: list[int], near: list[list[int]]) -> list[list[int]]:
+    rank: dict[int, int] = {}
+    stack = list(reversed(ends))
+    while stack:
+        item = stack.pop()
+        if item not in rank:
+            rank[item] = len(rank)
+            stack.extend(reversed(near[item]))
+    last = len(rank)
+    return [sorted(column, key=lambda item: (rank.get(item, last), item)) for column in grid.columns]
+
+
+# --- sweeps ---
+
+
+def _swept(grid: Grid, *, forward: bool) -> None:
+    """Sort each column by the mean height of its items' neighbours in the column swept before."""
+    sides = grid.before if forward else grid.after
+    places = range(1, len(grid.columns)) if forward else range(len(grid.columns) - 2, -1, -1)
+    for place in places:
+        column, beside = grid.columns[place], grid.columns[place + (-1 if forward else 1)]
+        height = {item: k for k, item in enumerate(beside)}
+        want = {item: _mean(height, sides[item]) for item in column}
+        free = iter(sorted((i for i in column if want[i] is not None), key=lambda i: want[i] or 0))
+        grid.columns[place] = [i if want[i] is None else next(free) for i in column]
+
+
+def _mean(height: dict[int, int], side: list[tuple[int, float, float, float]]) -> float | None:
+    if not side:
+        return None
+    return sum(height[o] + REACH * (theirs - own) for o, own, theirs, _ in side) / len(side)
+
+
+def _exchanged(grid: Grid) -> None:
+    """Exchange neighbours in a column for as long as that takes crossings away."""
+    height = {item: k for column in grid.columns for k, item in enumerate(column)}
+    for _ in range(SWEEPS):
+        better = False
+        for column in grid.columns:
+            for k in range(len(column) - 1):
+                a, b = column[k], column[k + 1]
+                if _gain(grid, height, a, b) > 0:
+                    column[k], column[k + 1] = b, a
+                    height[a], height[b] = k + 1, k
+                    better = True
+        if not better:
+            return
+
+
+def _gain(grid: Grid, height: dict[int, int], upper: int, lower: int) -> int:
+    """Return how many crossings fall away when two neighbours change places."""
+    return sum(
+        _inverted(height, side[upper], side[lower]) - _inverted(height, side[lower], side[upper])
+        for side in (grid.before, grid.after)
+    )
+
+
+def _inverted(
+    height: dict[int, int],
+    upper: list[tuple[int, float, float, float]],
+    lower: list[tuple[int, float, float, float]],
+) -> int:
+    """Count the crossings between the wires of an upper and a lower item, on one side."""
+    ends = [height[o] + REACH * theirs for o, _, theirs, _ in lower]
+    return sum(
+        end < height[o] + REACH * theirs - REACH / 10
+        for o, _, theirs, _ in upper
+        for end in ends
+    )
+
+
+def crossings(grid: Grid) -> int:
+    """Count the crossings of wires between neighbouring columns."""
+    height = {item: k for column in grid.columns for k, item in enumerate(column)}
+    total = 0
+    for column in grid.columns[:-1]:
+        wires = sorted(
+            (height[item] + REACH * own, height[other] + REACH * theirs)
+            for item in column
+            for other, own, theirs, _ in grid.after[item]
+        )
+        seen: list[float] = []
+        for _, end in wires:
+            total += len(seen) - bisect_right(seen, end + REACH / 10)
+            insort(seen, end)
+    return total
