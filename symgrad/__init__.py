@@ -4,6 +4,7 @@ A formula goes in; out come its gradient as a closed form, the same gradient as 
 intermediate value and local derivative on the way, and a check against numeric differences.
 """
 
+from symgrad import nn
 from symgrad.calculus import inner as _inner
 from symgrad.calculus.cost import stats
 from symgrad.calculus.derivatives import diff, grad, value_and_grad
@@ -125,6 +126,7 @@ __all__ = [
     "max_pool",
     "mean",
     "min",
+    "nn",
     "norm",
     "numeric_grad",
     "one_hot",
