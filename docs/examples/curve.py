@@ -1,0 +1,75 @@
+"""The picture of a loss curve: an SVG of one line, written without any other package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import ceil
+
+import numpy as np
+
+WIDTH, HEIGHT = 640, 360
+LEFT, RIGHT, TOP, BOTTOM = 76, 16, 16, 44
+POINTS = 600  # more cannot be told apart at this width
+TICKS = 5
+STYLE = """text{font:13px sans-serif;fill:#333}path{fill:none;stroke:#1f5fbf;stroke-width:1.5}
+line{stroke:#8886}@media(prefers-color-scheme:dark){text{fill:#ddd}path{stroke:#7ab0ff}}"""
+
+
+def curve_svg(losses: Sequence[float]) -> str:
+    """Return the curve as SVG; the axis is logarithmic where losses differ by 100 times."""
+    steps, means = thinned(np.array(losses, dtype=float))
+    logarithmic = bool(len(means)) and means.min() > 0 and means.max() > 100 * means.min()
+    heights = np.log10(means) if logarithmic else means
+    low, high = bounds(heights)
+    across = scale(0, max(len(losses), 1), LEFT, WIDTH - RIGHT)
+    up = scale(low, high, HEIGHT - BOTTOM, TOP)
+    line = " ".join(f"{across(s):.1f},{up(h):.1f}" for s, h in zip(steps, heights, strict=True))
+    marks = [
+        *(rule(up(v), f"{10**v if logarithmic else v:.3g}") for v in np.linspace(low, high, TICKS)),
+        *(foot(across(s), f"{round(s):,}") for s in np.linspace(0, max(len(losses), 1), TICKS)),
+        f'<text x="{(LEFT + WIDTH) / 2:.0f}" y="{HEIGHT - 6}" text-anchor="middle">step</text>',
+        f'<text x="14" y="{HEIGHT / 2:.0f}" text-anchor="middle" '
+        f'transform="rotate(-90 14 {HEIGHT / 2:.0f})">loss</text>',
+    ]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">\n'
+        f"<title>Loss of {len(losses):,} steps</title>\n<style>{STYLE}</style>\n"
+        + "\n".join(marks)
+        + (f'\n<path d="M{line}"/>' if line else "")
+        + "\n</svg>\n"
+    )
+
+
+def thinned(losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return steps and means of neighbouring losses, at most `POINTS` of them."""
+    together = max(1, ceil(len(losses) / POINTS))
+    starts = np.arange(0, len(losses), together)
+    sizes = np.diff(starts, append=len(losses))
+    sums = np.add.reduceat(losses, starts) if len(losses) else losses
+    return starts + (sizes - 1) / 2, sums / sizes
+
+
+def bounds(heights: np.ndarray) -> tuple[float, float]:
+    """Return the ends of the axis, apart also where all losses are equal."""
+    if not len(heights):
+        return 0.0, 1.0
+    low, high = float(heights.min()), float(heights.max())
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def scale(low: float, high: float, first: float, last: float) -> Callable[[float], float]:
+    """Return the map that takes `low` to `first` and `high` to `last`."""
+    return lambda value: first + (last - first) * (value - low) / (high - low)
+
+
+def rule(y: float, label: str) -> str:
+    """Return a horizontal line with its number."""
+    return (
+        f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{label}</text>'
+    )
+
+
+def foot(x: float, label: str) -> str:
+    """Return a number below the axis."""
+    return f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{label}</text>'
