@@ -15,6 +15,7 @@ from sympy import S
 
 from symgrad.dag.nodes import ADD, CONSTANT, MUL, NEG, SUB, VARIABLE, Grower, Nodes
 from symgrad.dag.patterns import (
+    COMPOSITES,
     EXP,
     LOG,
     LOGSUMEXP,
@@ -91,6 +92,20 @@ def expand(
     return _passed(nodes, outputs, names, grow)
 
 
+def spelled(
+    nodes: Nodes, outputs: Sequence[int], names: Mapping[str, int]
+) -> list[tuple[str, int, tuple[int, ...]]]:
+    """Return each composite that a graph spells out: its name, its root and the nodes inside.
+
+    Parameters
+    ----------
+    nodes, outputs, names
+        The graph.
+    """
+    roots = (*outputs, *names.values())
+    return _Collapser(nodes, roots, tuple(names.values()), rules(), sums=True).spellings()
+
+
 # --- passes over a graph and its regions ---
 
 Rebuilt = tuple[Nodes, dict[int, int]]
@@ -127,6 +142,7 @@ class _Plan:
 
     whole: Tree
     bound: Mapping[str, int]
+    inside: tuple[int, ...] = ()
 
 
 class _Collapser:
@@ -166,6 +182,11 @@ class _Collapser:
                 new[node] = _copied(made, self.nodes, node, operands, moved)
         return made, new
 
+    def spellings(self) -> list[tuple[str, int, tuple[int, ...]]]:
+        """Return the name, the root and the nodes inside of each spelled composite."""
+        self._plan()
+        return [(_called(p.whole), root, p.inside) for root, p in sorted(self._plans.items())]
+
     def _plan(self) -> None:
         needed, args = self._needed, self.nodes.args
         for node in range(len(needed) - 1, -1, -1):
@@ -189,7 +210,7 @@ class _Collapser:
         for rule in self._candidates((gate, *(nodes.gates[a] for a in args))):
             for bound, inside in fits(nodes, rule.parts, args, ({}, ())):
                 if self._named.isdisjoint(inside):
-                    return _Plan(rule.whole, bound)
+                    return _Plan(rule.whole, bound, inside)
         return None
 
     def _candidates(self, gates: tuple[Gate, ...]) -> list[Rule]:
@@ -252,6 +273,14 @@ class _Collapser:
                     return grower.apply(MUL, (grower.apply(NEG, (args[0],)), args[1]))
             return grower.apply(NEG, (node,))
         return grower.nodes.add(NEG, (node,))
+
+
+def _called(whole: Tree) -> str:
+    """Return the name of the composite in a tree that stands for a spelling."""
+    gate, *parts = whole
+    if gate is CONSTANT or gate is VARIABLE or gate.name in COMPOSITES:
+        return "" if gate is CONSTANT or gate is VARIABLE else str(gate.name)
+    return next(filter(None, map(_called, parts)), "")
 
 
 def _uses(nodes: Nodes) -> list[int]:
