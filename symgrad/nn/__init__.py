@@ -21,17 +21,8 @@ from symgrad.nn.activations import (
     swish,
     tanh,
 )
-from symgrad.nn.layers import (
-    affine,
-    batch_norm,
-    conv,
-    dropout,
-    embedding,
-    flatten,
-    layer_norm,
-    linear,
-    local_response_norm,
-)
+from symgrad.nn.attending import attention, multi_head_attention
+from symgrad.nn.layers import affine, conv, dropout, embedding, flatten, linear
 from symgrad.nn.losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -41,15 +32,34 @@ from symgrad.nn.losses import (
     l2,
     squared_error,
 )
+from symgrad.nn.machine import NTMParameters, NTMState, head_controls, ntm_cell, ntm_shapes
+from symgrad.nn.normalisation import batch_norm, layer_norm, local_response_norm
 from symgrad.nn.recurrent import gru_cell, lstm_cell, rnn_cell
+from symgrad.nn.turing import (
+    addressing,
+    circular_shift,
+    content_addressing,
+    cosine_similarity,
+    interpolation,
+    read_memory,
+    sharpening,
+    write_memory,
+)
 
 __all__ = [
+    "NTMParameters",
+    "NTMState",
+    "addressing",
     "affine",
+    "attention",
     "avg_pool",
     "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "circular_shift",
+    "content_addressing",
     "conv",
+    "cosine_similarity",
     "cross_entropy",
     "dropout",
     "elu",
@@ -57,7 +67,9 @@ __all__ = [
     "flatten",
     "gelu",
     "gru_cell",
+    "head_controls",
     "hinge",
+    "interpolation",
     "l1",
     "l2",
     "layer_norm",
@@ -69,11 +81,16 @@ __all__ = [
     "lstm_cell",
     "max_pool",
     "maxout",
+    "multi_head_attention",
+    "ntm_cell",
+    "ntm_shapes",
     "one_hot",
     "prelu",
+    "read_memory",
     "relu",
     "rnn_cell",
     "selu",
+    "sharpening",
     "sigmoid",
     "silu",
     "softmax",
@@ -81,4 +98,5 @@ __all__ = [
     "squared_error",
     "swish",
     "tanh",
+    "write_memory",
 ]

@@ -15,6 +15,7 @@ from symgrad.expr.tensor_reductions import mean, sum
 from symgrad.expr.tensor_shapes import same_shape, same_size, shown
 from symgrad.expr.tensors import as_operand
 
+SHORTEST = 1e-5  # from which on a number is easier to read as a decimal
 REDUCTIONS = ("mean", "sum", "none")
 
 
@@ -26,14 +27,15 @@ def shape_of(x: Any) -> tuple[Any, ...]:
 def decimal(value: Any) -> Any:
     """Return a Python float as the decimal that it is written as; anything else as it is.
 
-    Formulas then print `0.01`, and nothing is rounded before it is run.
+    Formulas then print `0.01`, and nothing is rounded before it is run. Very small ones stay
+    floats, which print as `1e-08`.
 
     Examples
     --------
     >>> decimal(0.01), decimal(sympy.Symbol("a"))
     (1/100, a)
     """
-    if isinstance(value, float) and sympy.Float(value).is_finite:
+    if isinstance(value, float) and SHORTEST <= abs(value) <= 1 / SHORTEST:
         return sympy.Rational(repr(float(value)))
     return value
 
