@@ -15,12 +15,13 @@ from sympy import Tuple
 
 from symgrad.calculus import wrt as structure
 from symgrad.dag.digraph import Graph
-from symgrad.errors import BackendError, ShapeError
+from symgrad.errors import ShapeError, UnsupportedError
 from symgrad.expr.matrices import facts_of
 from symgrad.expr.symbols import label
 from symgrad.numeric.arrays import as_arrays, cast
 from symgrad.numeric.declared_values import check_declared
 from symgrad.numeric.program import Program, lower
+from symgrad.numeric.tensor_backends import TENSOR_BACKENDS, TensorBackend, tensor_backend
 from symgrad.numeric.tensor_questions import Array, Plan, Question, asked_of
 
 PLANS = 32  # plans kept, one for each tuple of shapes and types
@@ -43,16 +44,18 @@ class CompiledTensors:
         The operations of the latest plan, as text.
     """
 
-    backend = "numpy (arrays)"
-
-    def __init__(self, question: Question, dtype: str, seconds: float) -> None:
-        self.dtype = dtype
+    def __init__(
+        self, question: Question, dtype: str, backend: TensorBackend, seconds: float
+    ) -> None:
+        self.dtype, self.backend = dtype, backend.title
+        self._row = backend.name
         self._question = question
         self._seconds = seconds
         self._prepare()
 
     def _prepare(self) -> None:
         """Make what cannot be pickled."""
+        self._backend = TENSOR_BACKENDS[self._row]
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
         self._lock = Lock()
         self._arrange = _arranger(self._question.form, count())
@@ -106,6 +109,12 @@ class CompiledTensors:
         ShapeError
             If the arrays do not fit; the message has the shapes.
         """
+        if len(values) != len(self._question.inputs):
+            wanted = len(self._question.inputs)
+            raise ShapeError(f"the function takes {wanted} arguments, not {len(values)}")
+        native = self._backend.arrays(values, self.dtype)
+        if native is not None:
+            return self._native(*native, out)
         arrays, plan = self._ready(values)
         for k, core in plan.cores:
             arrays[k] = arrays[k].reshape(core)
@@ -118,11 +127,27 @@ class CompiledTensors:
             return self._arrange(found)
         return _written(found, out)
 
+    def _native(self, arrays: list[Array], dtype: str, out: Any) -> Any:
+        """Answer arrays of the backend's own kind in kind, traced or not."""
+        if out is not None:
+            raise UnsupportedError(
+                f"`out` takes NumPy arrays; {self._row} makes its results itself"
+            )
+        plan = self._plan(arrays, dtype, wide=False)
+        for k, core in plan.cores:
+            arrays[k] = arrays[k].reshape(core)
+        for k, symbol in self._declared:
+            seen = self._backend.seen(arrays[k])
+            if seen is not None:
+                check_declared(symbol, seen, quickly=True)
+        found = plan.run.native(arrays)
+        for k, form in plan.forms:
+            found[k] = found[k].reshape(form)
+        return self._arrange(found)
+
     def _ready(self, values: Sequence[Any]) -> tuple[list[Array], Plan]:
         """Return arrays in the type of the computation, and the plan for their shapes."""
         asked = self._question
-        if len(values) != len(asked.inputs):
-            raise ShapeError(f"the function takes {len(asked.inputs)} arguments, not {len(values)}")
         if self.dtype == "float64" and _plain(values):
             arrays, dtype, wide = list(values), "float64", False
         else:
@@ -130,21 +155,26 @@ class CompiledTensors:
             dtype = "float32" if self.dtype == "float32" else dtype
             arrays = cast(arrays, dtype)
             wide = any(a.dtype.kind == "c" for a in arrays)
-        key = (dtype, wide, *[a.shape for a in arrays])
+        return arrays, self._plan(arrays, dtype, wide=wide)
+
+    def _plan(self, arrays: Sequence[Array], dtype: str, *, wide: bool) -> Plan:
+        """Return the plan for the shapes of some arrays."""
+        shapes = [tuple(a.shape) for a in arrays]
+        key = (dtype, wide, *shapes)
         with self._lock:
             plan = self._plans.get(key)
             if plan is not None:
                 self._plans.move_to_end(key)
-                return arrays, plan
-        plan = asked.plan([a.shape for a in arrays], dtype, wide)
+                return plan
+        plan = self._question.plan(shapes, dtype, wide, self._backend)
         with self._lock:
             self._plans[key] = plan
             if len(self._plans) > PLANS:
                 self._plans.popitem(last=False)
-        return arrays, plan
+        return plan
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_plans": None, "_arrange": None, "_lock": None}
+        return {**self.__dict__, "_plans": None, "_arrange": None, "_lock": None, "_backend": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -215,12 +245,13 @@ def compile_tensors(
     Raises
     ------
     BackendError
-        If another backend than NumPy is asked for.
+        If no such backend computes tensors, it is not installed, or it does not know a gate.
     """
     start = perf_counter()
-    if backend not in ("auto", "numpy"):
-        raise BackendError(f"tensors are computed by 'numpy', not by {backend!r:.80}")
+    row = tensor_backend(backend)
     question = asked_of(
         source, args, wrt, names, alone=alone, listed=listed, kinks=kinks, batch=batch
     )
-    return CompiledTensors(question, dtype, perf_counter() - start)
+    made = CompiledTensors(question, dtype, row, perf_counter() - start)
+    row.refuse(made.program)
+    return made

@@ -267,10 +267,14 @@ class Many:
         The indices of each operand.
     output : tuple of int
         The indices of the result.
+    pair : callable, optional
+        What plans two operands; other array libraries have their own.
     """
 
-    def __init__(self, inputs: tuple[Indices, ...], output: Indices) -> None:
-        self.inputs, self.output = inputs, output
+    def __init__(
+        self, inputs: tuple[Indices, ...], output: Indices, pair: Callable[..., Kernel] = pair
+    ) -> None:
+        self.inputs, self.output, self._pair = inputs, output, pair
         self._plans: dict[Any, list[tuple[int, int, Kernel]]] = {}
 
     def __call__(self, *arrays: Array) -> Array:
@@ -297,7 +301,7 @@ class Many:
         for i, j in contraction_order(self.inputs, self.output, sizes):
             b, a = pool.pop(j), pool.pop(i)
             result = self.output if not pool else _result(a, b, pool, self.output)
-            plan.append((i, j, pair(a, b, result)))
+            plan.append((i, j, self._pair(a, b, result)))
             pool.append(result)
         return plan
 

@@ -15,12 +15,11 @@ from symgrad.dag.vmap import vmap
 from symgrad.errors import ShapeError, UnknownNameError, UnsupportedError
 from symgrad.expr.symbols import label
 from symgrad.numeric.analytic import require_analytic
-from symgrad.numeric.arithmetic import Floats
 from symgrad.numeric.execution import COMPLEX_ADVICE
 from symgrad.numeric.parts import Derived, derive
 from symgrad.numeric.program import lower
 from symgrad.numeric.sizes import Input, Reader, bind, declared_shape
-from symgrad.numeric.tensor_machine import TensorMachine
+from symgrad.numeric.tensor_backends import Runner, TensorBackend
 
 BY_VARIABLE = frozenset(["grad", "vjp", "hvp"])  # parts with one array a variable
 OF_SCALARS = frozenset(["grad", "hvp", "hessian"])
@@ -37,7 +36,7 @@ class Plan:
 
     Parameters
     ----------
-    run : TensorMachine
+    run : Runner
         What computes.
     cores : tuple of (int, tuple of int)
         The inputs that are given in another shape than the graph's, with that one.
@@ -47,7 +46,7 @@ class Plan:
         In what is computed.
     """
 
-    run: TensorMachine
+    run: Runner
     cores: tuple[Form, ...]
     forms: tuple[Form, ...]
     dtype: str
@@ -83,7 +82,9 @@ class Question:
     batched: tuple[bool, ...]
     form: Any
 
-    def plan(self, shapes: Sequence[tuple[int, ...]], dtype: str, wide: bool) -> Plan:
+    def plan(
+        self, shapes: Sequence[tuple[int, ...]], dtype: str, wide: bool, backend: TensorBackend
+    ) -> Plan:
         """Return the program for arrays of these shapes."""
         if wide:
             require_analytic(self.source, "a complex point", COMPLEX_ADVICE)
@@ -100,7 +101,7 @@ class Question:
                 (*lead, *core) if b else core for core, b in zip(cores, self.batched, strict=True)
             ]
         program = lower(made, [one.symbol for one in self.inputs])
-        machine = TensorMachine(program, cores, Floats(complex_values=wide, dtype=dtype))
+        machine = backend.build(program, cores, dtype, wide)
         wanted = [None if k is None else (*lead, *points[k]) for k in self.like]
         made_in = [made.nodes.shapes.get(o, ()) for o in made.outputs]
         forms = [
