@@ -27,6 +27,8 @@ from symgrad.show.formulas import latex
 from symgrad.show.gate_account import GateAccount, Path, Wire
 from symgrad.show.mathml import mathml
 
+__all__ = ["Account", "GateAccount", "Path", "Wire", "account"]
+
 READABLE = 400  # nodes of a closed form past which it is not spelled
 
 

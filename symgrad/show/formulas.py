@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
-from sympy import Expr, Symbol
+from sympy import Expr, S, Symbol
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE
 
@@ -14,10 +14,41 @@ from symgrad.expr import matrix_latex
 from symgrad.expr.operators import ATOM, UNARY
 from symgrad.expr.printer import text
 from symgrad.registry import provide
+from symgrad.show.escape import is_plain, latex_text
 
 
 class _Printer(LatexPrinter):  # type: ignore[misc]
-    """SymPy's LaTeX, but for matrices."""
+    """SymPy's LaTeX, but for matrices, for written signs and bars, and for names of any kind."""
+
+    def _print_Symbol(self, symbol: Any, style: str = "plain") -> str:  # noqa: N802 - SymPy's name
+        name = str(symbol.name)
+        if not is_plain(name):
+            return rf"\text{{{latex_text(name)}}}"
+        return str(super()._print_Symbol(symbol, style=style))
+
+    _print_Dummy = _print_Symbol  # noqa: N815 - SymPy's name
+
+    def _hprint_Function(self, func: str) -> str:  # noqa: N802 - SymPy's name
+        if not is_plain(func):
+            return rf"\text{{{latex_text(func)}}}"
+        return str(super()._hprint_Function(func))
+
+    def _print_Sub(self, node: Any) -> str:  # noqa: N802 - SymPy's name
+        x, minus = node.args
+        return f"{self._print(x)} - {self.parenthesize(minus.args[1], PRECEDENCE['Mul'])}"
+
+    def _print_Neg(self, node: Any) -> str:  # noqa: N802 - SymPy's name
+        return f"- {self.parenthesize(node.args[1], PRECEDENCE['Mul'])}"
+
+    def _print_Div(self, node: Any) -> str:  # noqa: N802 - SymPy's name
+        x, inverse = node.args
+        return rf"\frac{{{self._print(x)}}}{{{self._print(inverse.args[0])}}}"
+
+    def _print_Indicator(self, node: Any) -> str:  # noqa: N802 - SymPy's name
+        x, y, tie = node.args
+        sign = r"\geq" if tie is S.One else ">"
+        note = "" if tie in (S.Zero, S.One) else rf";\,\mathrm{{tie}}\,{self._print(tie)}"
+        return rf"\mathbf{{1}}\left({self._print(x)} {sign} {self._print(y)}{note}\right)"
 
     def _print(self, expr: Any, **options: Any) -> str:
         if matrix_latex.writer_of(expr) is not None:

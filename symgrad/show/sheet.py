@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from symgrad.show.escape import latex_text, visible
+
 if TYPE_CHECKING:
     from rich.console import Group, JustifyMethod
 
@@ -51,8 +53,8 @@ class Sheet:
             side: JustifyMethod = "right" if place in self.right else "left"
             table.add_column(title, justify=side, no_wrap=True)
         for row in self.rows:
-            table.add_row(*(Text(cell) for cell in row))
-        return Group(table, *(Text(note) for note in self.notes))
+            table.add_row(*(Text(visible(cell)) for cell in row))
+        return Group(table, *(Text(visible(note)) for note in self.notes))
 
     def __str__(self) -> str:
         from rich.console import Console
@@ -64,9 +66,9 @@ class Sheet:
     def latex(self) -> str:
         """Return a LaTeX tabular; every cell is text."""
         sides = "".join("r" if k in self.right else "l" for k in range(len(self.columns)))
-        body = [" & ".join(map(_escaped, row)) + r" \\" for row in (self.columns, *self.rows)]
+        body = [" & ".join(map(latex_text, row)) + r" \\" for row in (self.columns, *self.rows)]
         body.insert(1, r"\hline")
-        notes = [_escaped(note) for note in self.notes]
+        notes = [latex_text(note) for note in self.notes]
         return "\n".join([rf"\begin{{tabular}}{{{sides}}}", *body, r"\end{tabular}", *notes])
 
     def records(self) -> list[dict[str, str]]:
@@ -110,15 +112,3 @@ def total(parts: Sequence[str]) -> str:
     for part in parts[1:]:
         text += f" - {part[1:]}" if part.startswith("-") else f" + {part}"
     return text
-
-
-ESCAPES = {c: "\\" + c for c in "&%$#_{}"} | {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "×": r"$\times$",
-}
-
-
-def _escaped(cell: str) -> str:
-    return "".join(ESCAPES.get(c, c) for c in cell)
