@@ -22,8 +22,8 @@ class Box:
         Reach from the axis, in pixels.
     ins, outs : tuple of float
         Heights of the ports, from the axis, downward.
-    early : bool
-        Whether the box stands in the first column whatever reads it.
+    early, late : bool
+        Whether the box stands in the first column, or the last, whatever it is joined to.
     """
 
     left: float
@@ -33,6 +33,7 @@ class Box:
     ins: tuple[float, ...] = (0.0,)
     outs: tuple[float, ...] = (0.0,)
     early: bool = False
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,8 @@ def layered(boxes: Sequence[Box], links: Sequence[Link]) -> list[int]:
             latest = min(column[r] for r in readers[box]) - 1
             shortens = len(readers[box]) > len(sources[box])
             column[box] = latest if shortens else column[box]
-    first = min(column, default=0)
-    return [c - first for c in column]
+    first, last = min(column, default=0), max(column, default=0)
+    return [(last if box.late else c) - first for box, c in zip(boxes, column, strict=True)]
 
 
 def in_order(count: int, links: Sequence[Link]) -> list[int]:

@@ -14,6 +14,7 @@ from symgrad.show.draw_layers import Grid
 SWEEPS = 24
 PATIENCE = 6  # sweeps without improvement after which the search ends
 REACH = 1e-3  # a port's height, scaled so that it only decides between wires of one box
+CLOSE = REACH / 10  # ports nearer than this are one
 
 
 def ordered(grid: Grid) -> int:
@@ -98,39 +99,36 @@ def _mean(height: dict[int, int], side: list[tuple[int, float, float, float]]) -
 def _exchanged(grid: Grid) -> None:
     """Exchange neighbours in a column for as long as that takes crossings away."""
     height = {item: k for column in grid.columns for k, item in enumerate(column)}
+    waiting = set(range(len(grid.columns)))
     for _ in range(SWEEPS):
-        better = False
-        for column in grid.columns:
-            for k in range(len(column) - 1):
-                a, b = column[k], column[k + 1]
-                if _gain(grid, height, a, b) > 0:
-                    column[k], column[k + 1] = b, a
-                    height[a], height[b] = k + 1, k
-                    better = True
-        if not better:
-            return
+        moved = {place for place in sorted(waiting) if _column_exchanged(grid, height, place)}
+        waiting = {near for place in moved for near in (place - 1, place, place + 1)}
+        waiting &= set(range(len(grid.columns)))
+
+
+def _column_exchanged(grid: Grid, height: dict[int, int], place: int) -> bool:
+    """Exchange neighbours in one column once, from the top; return whether any moved."""
+    column = grid.columns[place]
+    moved = False
+    for k in range(len(column) - 1):
+        a, b = column[k], column[k + 1]
+        if _gain(grid, height, a, b) > 0:
+            column[k], column[k + 1] = b, a
+            height[a], height[b] = k + 1, k
+            moved = True
+    return moved
 
 
 def _gain(grid: Grid, height: dict[int, int], upper: int, lower: int) -> int:
     """Return how many crossings fall away when two neighbours change places."""
-    return sum(
-        _inverted(height, side[upper], side[lower]) - _inverted(height, side[lower], side[upper])
-        for side in (grid.before, grid.after)
-    )
-
-
-def _inverted(
-    height: dict[int, int],
-    upper: list[tuple[int, float, float, float]],
-    lower: list[tuple[int, float, float, float]],
-) -> int:
-    """Count the crossings between the wires of an upper and a lower item, on one side."""
-    ends = [height[o] + REACH * theirs for o, _, theirs, _ in lower]
-    return sum(
-        end < height[o] + REACH * theirs - REACH / 10
-        for o, _, theirs, _ in upper
-        for end in ends
-    )
+    gain = 0
+    for side in (grid.before, grid.after):
+        lows = [height[o] + REACH * theirs for o, _, theirs, _ in side[lower]]
+        for other, _, theirs, _ in side[upper]:
+            end = height[other] + REACH * theirs
+            for low in lows:
+                gain += (low < end - CLOSE) - (end < low - CLOSE)
+    return gain
 
 
 def crossings(grid: Grid) -> int:
@@ -145,6 +143,6 @@ def crossings(grid: Grid) -> int:
         )
         seen: list[float] = []
         for _, end in wires:
-            total += len(seen) - bisect_right(seen, end + REACH / 10)
+            total += len(seen) - bisect_right(seen, end + CLOSE)
             insort(seen, end)
     return total
