@@ -180,6 +180,10 @@ class Run:
         """Return a row a node: value and gradient, and where they come from."""
         return service("run.table")(self, **options)
 
+    def tree(self, **options: Any) -> str:
+        """Return the output and, below it, what it is made of, with values and gradients."""
+        return str(service("run.tree")(self, **options))
+
     def __str__(self) -> str:
         return str(self.table())
 

@@ -18,6 +18,7 @@ from symgrad.show.escape import latex_text, visible
 if TYPE_CHECKING:
     from rich.console import Group, JustifyMethod
 
+SHORT = 6  # entries of an array that is shown whole
 WIDE = 10_000  # columns of a plain sheet: never wrapped
 
 
@@ -90,6 +91,8 @@ def shown(value: Any, digits: int = 6) -> str:
         found = np.asarray(value)
         if not found.size:
             return f"empty array {found.shape}"
+        if found.size <= SHORT:
+            return _entries(found, digits)
         ends = f"{shown(found.flat[0], digits)} ... {shown(found.flat[-1], digits)}"
         return f"[{ends}] {found.shape}"
     if isinstance(value, (bool, np.bool_)):
@@ -98,6 +101,13 @@ def shown(value: Any, digits: int = 6) -> str:
         z = complex(value)
         return f"{z.real:.{digits}g}{z.imag:+.{digits}g}j"
     return f"{float(value) + 0.0:.{digits}g}"
+
+
+def _entries(values: Any, digits: int) -> str:
+    """Return a small array with all its entries."""
+    if np.ndim(values) == 0:
+        return shown(values[()], digits)
+    return f"[{', '.join(_entries(v, digits) for v in values)}]"
 
 
 def total(parts: Sequence[str]) -> str:

@@ -1,25 +1,26 @@
-"""Tables of runs and checks.
+"""Tables and trees of runs, and tables of checks.
 
 A row a node: where its value comes from, and its gradient as local × upstream, with the sum
-spelled out where wires fork.
+spelled out where wires fork. All of it is read from the account of the run.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from symgrad.calculus.reverse import consumers
-from symgrad.dag.express import LITERAL, write
-from symgrad.dag.nodes import CONSTANT, VARIABLE
+from symgrad.expr.dims import described
 from symgrad.expr.printer import text
 from symgrad.numeric.execution import Run
 from symgrad.numeric.report import CheckReport
 from symgrad.registry import provide
+from symgrad.show.account import Account, GateAccount, Path, account
+from symgrad.show.escape import visible
 from symgrad.show.sheet import Sheet, shown, total
 
 HEAD = 200  # rows that are printed unless more are asked for
+COLUMNS = ("node", "from", "value", "gradient = local × upstream")
+MOST_PATHS = 8  # summands that are spelled out
+DEEPEST = 24  # levels of a tree; deeper ones are a line of their own further down
 
 
 @provide("run.table")
@@ -35,71 +36,120 @@ def run_table(run: Run, *, digits: int = 6, rows: int | None = HEAD) -> Sheet:
     rows : int or None
         Most rows; None for all.
     """
-    source = run.graph
-    nodes = [n for n, gate in enumerate(source.nodes.gates) if gate is not CONSTANT]
-    kept = nodes if rows is None else nodes[:rows]
-    readers = consumers(source.nodes, set(kept))
+    told = account(run)
+    kept = told.gates if rows is None else told.gates[:rows]
+    shaped = any(gate.shape for gate in kept)
     with np.errstate(all="ignore"):
-        made = tuple(_run_row(run, node, readers.get(node, []), digits) for node in kept)
-    notes = _run_notes(run, digits)
-    if len(kept) < len(nodes):
-        notes.append(f"{len(nodes) - len(kept)} more nodes; .table(rows=None) shows them all")
-    return Sheet(
-        ("node", "from", "value", "gradient = local × upstream"), made, tuple(notes), frozenset({2})
-    )
+        made = tuple(_row(gate, digits, shaped=shaped) for gate in kept)
+    notes = _notes(told, digits)
+    if len(kept) < len(told.gates):
+        more = len(told.gates) - len(kept)
+        notes.append(f"{more} more nodes; .table(rows=None) shows them all")
+    columns = (COLUMNS[0], "shape", *COLUMNS[1:]) if shaped else COLUMNS
+    return Sheet(columns, made, tuple(notes), frozenset({columns.index("value")}))
 
 
-def _run_row(run: Run, node: int, readers: list[tuple[int, int]], digits: int) -> tuple[str, ...]:
-    label = text(run.graph.labels[node])
-    value = shown(run.value[node], digits)
-    return label, origin(run.graph, node), value, _gradient(run, node, readers, digits)
+def _row(gate: GateAccount, digits: int, *, shaped: bool) -> tuple[str, ...]:
+    value, arrives = shown(gate.value, digits), arriving(gate, digits)
+    sizes = (described_shape(gate),) if shaped else ()
+    return gate.label, *sizes, gate.formula or gate.kind, value, arrives
 
 
-def origin(source: Any, node: int) -> str:
-    """Return how a node is made of its neighbours' names, or "input"."""
-    nodes = source.nodes
-    if nodes.gates[node] is VARIABLE:
-        return "input"
-    operands = [source.labels[a] for a in nodes.args[node]]
-    if nodes.gates[node].shape is not None:
-        return f"{nodes.gates[node].name}({', '.join(map(text, operands))})"
-    return str(text(write(nodes.gates[node], operands, nodes.payloads[node], LITERAL)))
+def described_shape(gate: GateAccount) -> str:
+    """Return the sizes of a node as `3 × 4`; nothing for a scalar."""
+    return described(gate.shape) if gate.shape else ""
 
 
-def _gradient(run: Run, node: int, readers: list[tuple[int, int]], digits: int) -> str:
-    source = run.graph
-    if source.nodes.constant[node]:
+def arriving(gate: GateAccount, digits: int) -> str:
+    """Return how a node's gradient is made: local × upstream, summed over the paths."""
+    if gate.account.nodes.constant[gate.node]:
         return "— (constant)"
-    if node == source.outputs[0]:
-        return "1 (seed)" if not readers else f"1 (seed) = {shown(run.grad[node], digits)}"
-    terms, sums = [], []
-    if node in source.nodes.shapes or any(reader in source.nodes.shapes for reader, _ in readers):
-        return shown(run.grad[node], digits)  # local Jacobians of tensors are not shown
-    for reader, position in readers:
-        if not run.reaches(reader):
-            continue
-        local, upstream = run.local_partial(reader, position), run.grad[reader]
-        terms.append(f"{shown(local, digits)} × {shown(upstream, digits)}")
-        sums.append(shown(local * upstream, digits))
-    if not terms:
+    found = shown(gate.grad, digits)
+    if gate.node in gate.account.outputs:
+        return "1 (seed)" if not gate.paths else f"1 (seed) = {found}"
+    if not gate.paths:
         return "0 (the output does not depend on it)"
-    found = shown(run.grad[node], digits)
-    if len(terms) == 1:
-        return f"{terms[0]} = {found}"
-    return f"{' + '.join(terms)} = {total(sums)} = {found}"
+    spelled = gate.paths if len(gate.paths) <= MOST_PATHS else gate.paths[:MOST_PATHS]
+    terms = [product(path, digits) for path in spelled]
+    more = f" + ... ({len(gate.paths)} paths)" if len(spelled) < len(gate.paths) else ""
+    if len(terms) == 1 or any(path.wire.is_map for path in spelled):
+        return f"{total(terms)}{more} = {found}"
+    sums = [shown(path.product, digits) for path in spelled]
+    return f"{' + '.join(terms)}{more} = {total(sums)}{more and ' + ...'} = {found}"
 
 
-def _run_notes(run: Run, digits: int) -> list[str]:
-    notes = []
+def product(path: Path, digits: int) -> str:
+    """Return what arrives along one path: two numbers, or for tensors a formula."""
+    if not path.wire.is_map:
+        return f"{shown(path.local, digits)} × {shown(path.upstream, digits)}"
+    formula = path.wire.contribution
+    return shown(path.product, digits) if formula is None else str(text(formula))
+
+
+def _notes(told: Account, digits: int) -> list[str]:
+    notes, run = [], told.run
+    assert run is not None
     for node in run.kinks:
-        name = run.graph.nodes.gates[node].name
-        label = text(run.graph.labels[node])
+        name = told.nodes.gates[node].name
+        label = text(told.graph.labels[node])
         notes.append(f"kink: `{name}` at {label} has no derivative here; policy {run.policy}")
     bad = run.nonfinite
     if bad is not None:
-        label, value = text(run.graph.labels[bad]), shown(run.value[bad], digits)
-        notes.append(f"first inf or nan: {label} = {origin(run.graph, bad)} = {value}")
+        label, value = text(told.graph.labels[bad]), shown(run.value[bad], digits)
+        notes.append(f"first inf or nan: {label} = {told.text(bad)} = {value}")
     return notes
+
+
+@provide("run.tree")
+def run_tree(run: Run, *, digits: int = 6, rows: int | None = HEAD) -> str:
+    """Return the tree of a run: the output, below it what it is made of; shared nodes once.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    digits : int
+        Significant digits.
+    rows : int or None
+        Most lines; None for all.
+    """
+    told = account(run)
+    lines: list[str] = []
+    told_already: set[int] = set()
+    # What waits: a node, the lines before its branch, whether it is the last one, and its wire.
+    waiting: list[tuple[int, str, str, str]] = [(o, "", "", "") for o in reversed(told.outputs)]
+    while waiting and (rows is None or len(lines) < rows):
+        node, before, branch, local = waiting.pop()
+        gate = told.by_node[node]
+        again = node in told_already and bool(gate.wires)
+        lines.append(f"{before}{branch}{_leaf(gate, local, digits, again=again)}")
+        told_already.add(node)
+        if again:
+            continue
+        below = before + {"": "", "├─ ": "│  ", "└─ ": "   "}[branch]
+        if len(below) > 3 * DEEPEST:
+            lines[-1] += "  …" if gate.wires else ""
+            continue
+        for wire in reversed(gate.wires):
+            mark = "└─ " if wire is gate.wires[-1] else "├─ "
+            number = None if wire.is_map else wire.number
+            waiting.append(
+                (wire.source, below, mark, "" if number is None else shown(number, digits))
+            )
+    if waiting:
+        lines.append(f"... {len(told.gates)} nodes in all; .tree(rows=None) shows them all")
+    return "\n".join(map(visible, lines))
+
+
+def _leaf(gate: GateAccount, local: str, digits: int, *, again: bool) -> str:
+    """Return one node of a tree: its formula, value and gradient, and the local one on its wire."""
+    wire = f"({local}) " if local else ""
+    if again:
+        return f"{wire}{gate.label} (above)"
+    formula = f" = {gate.formula}" if gate.formula else ""
+    grad = "" if gate.grad is None else f"   gradient {shown(gate.grad, digits)}"
+    value = "" if gate.kind == "constant" else f" = {shown(gate.value, digits)}"
+    return f"{wire}{gate.label}{formula}{value}{grad}"
 
 
 @provide("check.table")

@@ -400,8 +400,8 @@ def test_a_local_jacobian_that_is_too_large_is_refused() -> None:
 def test_tables_of_arrays_show_shapes() -> None:
     table = str(sg.run(apply("norm2", W * x), {"W": np.ones((2, 3)), "x": [1, 2, 3]}))
 
-    assert "(2, 3)" in table
-    assert "einsum" in table
+    assert "2 × 3" in table
+    assert "W@x" in table
 
 
 def test_ties_share_the_gradient_and_are_reported() -> None:
