@@ -39,7 +39,7 @@ LONGEST_NAME = 28
 LONGEST_SYMBOL = 18
 LEAD = 13.0  # from where a wire's level end meets the gate's circle
 PAD = 2.0
-MANY = 5  # in-ports past which a gate is a tall box
+SIGNS = {"·": "@"}  # a dot alone in a circle is hard to see; `@` is how the product is typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,11 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The gate's plate: half its width, half its height, and whether it is a circle."""
+    """The gate's plate: half its width, half its height, its corners, whether it is a circle."""
 
     half: float
     tall: float
+    corner: float
     is_round: bool
     items: tuple[Item, ...]
 
@@ -95,7 +96,8 @@ def figure(gate: GateAccount, style: Style, *, early: bool = False) -> Figure:
 
 def _body(gate: GateAccount, reach: float) -> Body:
     """Return the plate with the gate's sign in it, tall enough for its in-ports."""
-    sign = visible(gate.symbol, LONGEST_NAME if gate.kind == "input" else LONGEST_SYMBOL)
+    sign = SIGNS.get(gate.symbol, gate.symbol)
+    sign = visible(sign, LONGEST_NAME if gate.kind == "input" else LONGEST_SYMBOL)
     role = "name" if gate.kind == "input" else "symbol"
     sizes = _sizes(gate)
     wide = text_width(sign, FACES[role].size, bold=FACES[role].bold)
@@ -119,7 +121,7 @@ def _body(gate: GateAccount, reach: float) -> Body:
     items.append(Words(0.0, 5.2 - (6 if sizes else 0), sign, "symbol"))
     if sizes:
         items.append(Words(0.0, 14.0, sizes, "shape"))
-    return Body(half, tall, is_round, tuple(items))
+    return Body(half, tall, min(corner, half), is_round, tuple(items))
 
 
 def _leaf(sign: str, sizes: str, wide: float) -> Body:
@@ -128,7 +130,7 @@ def _leaf(sign: str, sizes: str, wide: float) -> Body:
     plate = Plate(-half, -tall, 2 * half, 2 * tall, 7.0, "input")
     words = [Words(0.0, -1.0 if sizes else 4.6, sign, "name")]
     words += [Words(0.0, 13.0, sizes, "shape")] if sizes else []
-    return Body(half, tall, False, (plate, *words))
+    return Body(half, tall, 7.0, False, (plate, *words))
 
 
 def _sizes(gate: GateAccount) -> str:
@@ -214,7 +216,10 @@ def _ports(
 def _touch(body: Body, x: float, y: float) -> tuple[float, float]:
     """Return where a wire that comes from (x, y) meets the plate."""
     if not body.is_round:
-        return -body.half, min(max(y, 6 - body.tall), body.tall - 6)
+        level = min(max(y, 6 - body.tall), body.tall - 6)
+        into = max(0.0, abs(level) - (body.tall - body.corner))
+        inset = body.corner - math.sqrt(body.corner**2 - into**2)
+        return round(inset - body.half, 2), level
     scale = RADIUS / math.hypot(x, y)
     return round(x * scale, 2), round(y * scale, 2)
 

@@ -24,6 +24,7 @@ LONGEST_MAP = 22
 CLEAR = 4.0  # between a wire and what is written on it
 FLAG = 6.0  # the width of ▸ and ◂
 LEADING = 1.2
+OTHER = "other"
 
 
 class Style(NamedTuple):
@@ -153,7 +154,7 @@ def local_label(wire: Wire, style: Style) -> str:
     if number is None or np.ndim(number):
         return f"∂ {visible(spelled, LONGEST_LOCAL + 8)}" if spelled else ""
     found = shown(number, style.digits)
-    if not spelled or len(spelled) > LONGEST_LOCAL or wire.local.is_number:
+    if not spelled or len(spelled) > LONGEST_LOCAL or wire.local.is_number or OTHER in spelled:
         return f"∂ {found}"
     return f"∂ {spelled} = {found}"
 
@@ -170,7 +171,7 @@ def _spelled(wire: Wire) -> str:
     args = account.nodes.args[node]
     places = {node: "out", wire.source: "in"}
     unnamed = {
-        account.graph.labels[a]: Symbol(places.get(a, "other"))
+        account.graph.labels[a]: Symbol(places.get(a, OTHER))
         for a in (node, *args)
         if a not in account.names and not account.nodes.shapes.get(a)
     }

@@ -72,7 +72,9 @@ def _walked(grid: Grid, ends: list[int], near: list[list[int]]) -> list[list[int
             rank[item] = len(rank)
             stack.extend(reversed(near[item]))
     last = len(rank)
-    return [sorted(column, key=lambda item: (rank.get(item, last), item)) for column in grid.columns]
+    return [
+        sorted(column, key=lambda item: (rank.get(item, last), item)) for column in grid.columns
+    ]
 
 
 # --- sweeps ---

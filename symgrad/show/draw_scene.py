@@ -13,7 +13,7 @@ from symgrad.show.account import Account, GateAccount
 from symgrad.show.draw_gates import figure
 from symgrad.show.draw_labels import Style
 from symgrad.show.draw_layers import LANE, Box, Link, in_order
-from symgrad.show.draw_place import GAP, Placed, placed
+from symgrad.show.draw_place import Placed, placed
 from symgrad.show.draw_shapes import Group, Item, Line, Plate, Words, moved, polyline, wire
 from symgrad.show.draw_text import text_width, visible
 
@@ -110,19 +110,25 @@ def _arranged(
         for a, b, source, port in links
     ]
     found = placed([parts[unit].box for unit in units], joined)
-    items = wires(found)
+    items = wires(found, joined)
     for unit, (x, y) in zip(units, found.at, strict=True):
         items += [moved(item, x, y) for item in parts[unit].items]
     return Drawn(tuple(items), found.width, found.height, found.crossings, found.routes)
 
 
-def wires(found: Placed) -> list[Item]:
-    """Return the wires; where some cross, each with a gap around it that shows which is which."""
-    lines = [wire(route, "wire") for route in found.routes]
-    lines = [line for line in lines if len(line.steps) > 1]
-    if not found.crossings:
-        return list(lines)
-    return [item for line in lines for item in (Line(line.steps, "under"), line)]
+def wires(found: Placed, links: Sequence[Link]) -> list[Item]:
+    """Return the wires; where some cross, those of each source with a gap around them."""
+    bundles: dict[tuple[int, int], list[Line]] = {}
+    for link, route in zip(links, found.routes, strict=True):
+        line = wire(route, "wire")
+        if len(line.steps) > 1:
+            bundles.setdefault((link.source, link.out), []).append(line)
+    items: list[Item] = []
+    for lines in bundles.values():
+        if found.crossings:
+            items += [Line(line.steps, "under") for line in lines]
+        items += lines
+    return items
 
 
 # --- frames ---
@@ -180,7 +186,8 @@ def _frame(
         links.append(Link(index[node], 0, len(boxes), 0))
         boxes.append(Box(0, 0, LANE, LANE, late=True))
     found = placed(boxes, links)
-    return _bordered(account, root, inside, parts, found, entering, leaving)
+    lines = [line for line in wires(found, links) if isinstance(line, Line) and line.role == "wire"]
+    return _bordered(account, root, inside, parts, found, lines, entering, leaving)
 
 
 def _bordered(
@@ -189,6 +196,7 @@ def _bordered(
     inside: Sequence[int],
     parts: Mapping[int, Part],
     found: Placed,
+    lines: Sequence[Line],
     entering: Sequence[tuple[int, Port]],
     leaving: Sequence[int],
 ) -> Part:
@@ -205,7 +213,7 @@ def _bordered(
         Plate(-half, -top, 2 * half, top + bottom, 9.0, "frame"),
         Words(10 - half, 17 - top, visible(name, 40), "frame", "start"),
     ]
-    items += [moved(line, x0, -axis) for line in wires(found) if line.role == "wire"]
+    items += [moved(line, x0, -axis) for line in lines]
     for _, y in ports_in:
         items.append(polyline([(-half, y - axis), (x0, y - axis)], "wire"))
     for x, y in ports_out:
@@ -213,7 +221,11 @@ def _bordered(
     for node, (x, y) in zip(inside, found.at, strict=False):
         items += [moved(item, x + x0, y - axis) for item in parts[node].items]
     box = Box(
-        half, half, top, bottom, tuple(y - axis for _, y in ports_in),
+        half,
+        half,
+        top,
+        bottom,
+        tuple(y - axis for _, y in ports_in),
         tuple(y - axis for _, y in ports_out),
     )
     outs = {node: k for k, node in enumerate(leaving)}

@@ -138,7 +138,9 @@ def moved(item: Item, x: float, y: float) -> Item:
     if isinstance(item, Words):
         return replace(item, x=item.x + x, y=item.y + y)
     by = (x, y)
-    steps = tuple((a, *(v + by[k % 2] for k, v in enumerate(numbers))) for a, *numbers in item.steps)
+    steps = tuple(
+        (a, *(v + by[k % 2] for k, v in enumerate(numbers))) for a, *numbers in item.steps
+    )
     return replace(item, steps=steps)
 
 

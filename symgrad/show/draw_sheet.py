@@ -97,9 +97,7 @@ def _description(account: Account, gates: Sequence[GateAccount], style: Style) -
 # --- the legend ---
 
 
-def _legend(
-    account: Account, gates: Sequence[GateAccount], style: Style, width: float
-) -> Group:
+def _legend(account: Account, gates: Sequence[GateAccount], style: Style, width: float) -> Group:
     """Return the meaning of every mark in the picture, in rows that fit."""
     entries = _entries(account, gates, style)
     items: list[Item] = []
