@@ -6,6 +6,7 @@ intermediate value and local derivative on the way, and a check against numeric 
 
 from symgrad import nn
 from symgrad.calculus import inner as _inner
+from symgrad.calculus import loops as _loops
 from symgrad.calculus.cost import stats
 from symgrad.calculus.derivatives import diff, grad, value_and_grad
 from symgrad.calculus.products import hessian, hvp, jacobian, jvp, vjp

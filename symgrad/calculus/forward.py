@@ -10,7 +10,8 @@ from sympy import S
 from symgrad.calculus.flow import NOT, Flow, guard, merge, settle, tensor_site, unmasked
 from symgrad.dag.nodes import Nodes
 from symgrad.dag.template import TEMPLATES, Algebra, T
-from symgrad.rules import einsums, routing
+from symgrad.registry import service
+from symgrad.rules import einsums, opaque, routing
 from symgrad.rules.row import Gate
 
 
@@ -136,4 +137,13 @@ def _spread(nodes: Nodes, node: int, operand: int, flow: Flow[T], algebra: Algeb
     return sign, einsums.broadcast(algebra, value, shapes[node]), None
 
 
-PUSHFORWARDS: dict[Gate, Callable[..., list[Flow[Any]]]] = {routing.WHERE: push_where}
+def push_region(*where: Any) -> list[Flow[Any]]:
+    """Return the tangent of an output of a call or loop over tensors."""
+    found: list[Flow[Any]] = service("regions.push")(*where)
+    return found
+
+
+PUSHFORWARDS: dict[Gate, Callable[..., list[Flow[Any]]]] = {
+    routing.WHERE: push_where,
+    **dict.fromkeys(opaque.OF_TENSORS, push_region),
+}

@@ -7,7 +7,7 @@ are numbers.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Generic
 
 from sympy import S
 
@@ -24,7 +24,9 @@ from symgrad.calculus.flow import (
 from symgrad.dag.nodes import ADD, MUL, VARIABLE, Nodes, dependents
 from symgrad.dag.template import TEMPLATES, Algebra, T
 from symgrad.expr.matrices import facts_of
+from symgrad.registry import service
 from symgrad.rules import einsums, routing
+from symgrad.rules.opaque import OF_TENSORS
 from symgrad.rules.row import Gate
 
 Pulled = Iterator[tuple[int, Flow[T]]]
@@ -64,7 +66,7 @@ def reverse(
     wanted, top = frozenset(wrt), max(seeds)
     active = dependents(nodes, wanted, top)
     order = range(top, -1, -1)
-    return sweep(nodes, primal, seeds, wanted, order, active, algebra, kinks)
+    return sweep(nodes, primal, seeds, wanted, order, active, algebra, kinks, complete=True)
 
 
 def sweep(
@@ -76,24 +78,77 @@ def sweep(
     active: bytearray,
     algebra: Algebra[T],
     kinks: str,
+    *,
+    complete: bool = False,
 ) -> dict[int, T]:
-    """Walk against the arrows over the `active` nodes of a descending `order`."""
+    """Walk against the arrows over the `active` nodes of a descending `order`.
+
+    Where the order is `complete`, all outputs of a call or loop over tensors are pulled at once.
+    """
     arriving: dict[int, list[Flow[T]]] = {node: [(1, s, None)] for node, s in seeds.items()}
     bars: dict[int, T] = {}
+    joint: Joint[T] = Joint(nodes, together=complete)
     for node in order:
         flows = arriving.pop(node, None)
-        if flows is None or not active[node]:
+        if not active[node] or (flows is None and node not in joint.held):
             continue
-        bar = merge(algebra, flows[::-1])
-        if node in wanted:
-            bars[node] = on_declared_space(nodes, node, settle(algebra, bar), algebra)
         gate, shapes = nodes.gates[node], nodes.shapes
+        bar = merge(algebra, flows[::-1]) if flows else None
+        if bar is not None and node in wanted:
+            bars[node] = on_declared_space(nodes, node, settle(algebra, bar), algebra)
+        if gate in OF_TENSORS:
+            for operand, flow in joint.pull(node, primal, bar, active, algebra, kinks):
+                arriving.setdefault(operand, []).append(flow)
+            continue
+        assert bar is not None
         pull = PULLBACKS.get(gate, pull_local) if gate.pull is None else pull_tensor
         for operand, flow in pull(nodes, node, primal, bar, active, algebra, kinks):
             if node in shapes and gate.shape is None and operand not in shapes:
                 flow = gathered(algebra, flow, shapes[node])  # a scalar met every entry
             arriving.setdefault(operand, []).append(flow)
     return bars
+
+
+class Joint(Generic[T]):
+    """The outputs of calls and loops over tensors: their cotangents wait for the lowest of them.
+
+    There all of them are complete, since whatever reads an output comes later in the table.
+    """
+
+    __slots__ = ("_nodes", "_together", "held")
+
+    def __init__(self, nodes: Nodes, *, together: bool) -> None:
+        self._nodes, self._together = nodes, together
+        self.held: dict[int, dict[int, T]] = {}
+
+    def pull(
+        self,
+        node: int,
+        primal: Sequence[T],
+        bar: Flow[T] | None,
+        active: bytearray,
+        algebra: Algebra[T],
+        kinks: str,
+    ) -> Iterable[tuple[int, Flow[T]]]:
+        """Return what the operands receive, or keep the cotangent for a lower output."""
+        bars = self.held.pop(node, {})
+        if bar is not None:
+            bars[self._nodes.payloads[node][1]] = settle(algebra, bar)
+        lower = self._below(node) if self._together else None
+        if lower is not None:
+            self.held.setdefault(lower, {}).update(bars)
+            return ()
+        rule = service("regions.pull")
+        found: Pulled[T] = rule(self._nodes, node, primal, bars, active, algebra, kinks)
+        return found
+
+    def _below(self, node: int) -> int | None:
+        """Return the next lower output of the same call or loop."""
+        gate, args = self._nodes.gates[node], self._nodes.args[node]
+        region, _, rest = self._nodes.payloads[node]
+        payloads = [(region, k, rest) for k in range(len(region.outputs))]
+        found = [self._nodes.find(gate, args, payload) for payload in payloads]
+        return max((n for n in found if n is not None and n < node), default=None)
 
 
 def on_declared_space(nodes: Nodes, node: int, bar: T, algebra: Algebra[T]) -> T:

@@ -17,9 +17,8 @@ from sympy.core.function import AppliedUndef
 from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.matrices.expressions.matexpr import MatrixElement
 
-from symgrad.dag import matrices, matrix_sums
+from symgrad.dag import matrices, matrix_sums, region_build
 from symgrad.dag.nodes import ADD, CONSTANT, DIV, MUL, NEG, POW, SQRT, SUB, Grower, Nodes
-from symgrad.dag.regions import Region
 from symgrad.dag.tensor_build import TENSOR_COMBINE, TENSOR_PARTS, scalars
 from symgrad.errors import UnsupportedError
 from symgrad.expr import hypergeometric, literal
@@ -263,36 +262,12 @@ def combine_leaf(builder: Builder, expr: Expr) -> int:
     )
 
 
-def combine_call(builder: Builder, expr: Expr) -> int:
-    """Build the call of a block: the node owns the block's graph."""
-    block, index, *operands = expr.args
-    region = Region.of(block, build_block)
-    return builder.nodes.add(opaque.CALL, builder.values(operands), (region, int(index)))
-
-
-def combine_scan(builder: Builder, expr: Expr) -> int:
-    """Build a loop over a block: the node owns the block's graph and the step count."""
-    block, index, length, *operands = expr.args
-    region = Region.of(block, build_block)
-    payload = (region, int(index), int(length))
-    return builder.nodes.add(opaque.SCAN, builder.values(operands), payload)
-
-
 def combine_parametrised(builder: Builder, expr: Expr) -> int:
     """Build `hyper` or `meijerg`; the lengths of their parameter lists are operands too."""
     gate, split = PARAMETRISED[type(expr)]
     lengths, operands = split(expr)
     counts = [builder.nodes.number(Integer(n)) for n in lengths]
     return builder.nodes.add(gate, (*counts, *builder.values(operands)))
-
-
-def build_block(block: Any) -> Region:
-    """Build the graph of a block."""
-    nodes = Nodes()
-    inputs = tuple(nodes.variable(s) for s in block.inputs)
-    builder = Builder(nodes)
-    outputs = tuple(builder.build(o) for o in block.outputs)
-    return Region(block.name, nodes, inputs, outputs)
 
 
 def combine_other(builder: Builder, expr: Basic) -> int:
@@ -384,8 +359,8 @@ COMBINE: dict[type, Callable[[Builder, Any], int]] = {
     literal.Div: combine_div,
     sympy.Piecewise: combine_piecewise,
     sympy.ITE: combine_if,
-    Call: combine_call,
-    Scan: combine_scan,
+    Call: region_build.combine_call,
+    Scan: region_build.combine_scan,
     sympy.hyper: combine_parametrised,
     sympy.meijerg: combine_parametrised,
     sympy.Symbol: combine_leaf,

@@ -10,8 +10,11 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
+from sympy import Symbol
+
 from symgrad.dag.nodes import Nodes
 from symgrad.errors import GraphError
+from symgrad.expr.matching import put
 from symgrad.rules import opaque
 
 
@@ -28,38 +31,85 @@ class Region:
         The variable nodes that operands replace, in order.
     outputs : tuple of int
         The nodes of its values.
+    sizes : tuple of Symbol
+        The size symbols in its shapes; each use says what they are.
+    extends : Region, optional
+        A region with the same inputs whose outputs are the first of this one's.
     """
 
-    __slots__ = ("__weakref__", "derived", "inputs", "name", "nodes", "outputs")
+    __slots__ = (
+        *("__weakref__", "derived", "extends", "inputs", "name", "nodes", "outputs", "sizes"),
+    )
 
     _made: ClassVar[WeakKeyDictionary[Any, Region]] = WeakKeyDictionary()
 
     def __init__(
-        self, name: str, nodes: Nodes, inputs: tuple[int, ...], outputs: tuple[int, ...]
+        self,
+        name: str,
+        nodes: Nodes,
+        inputs: tuple[int, ...],
+        outputs: tuple[int, ...],
+        sizes: tuple[Symbol, ...] = (),
+        extends: Region | None = None,
     ) -> None:
         self.name = name
         self.nodes = nodes
         self.inputs = inputs
         self.outputs = outputs
+        self.sizes = sizes
+        self.extends = extends
         self.derived: dict[Any, Any] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        parts = (self.name, self.nodes, self.inputs, self.outputs, self.sizes, self.extends)
+        return Region, parts
 
     def __repr__(self) -> str:
         return f"<region {self.name}: {len(self.inputs)} in, {len(self.outputs)} out>"
 
+    @property
+    def symbols(self) -> tuple[Any, ...]:
+        """The symbol of each input."""
+        return tuple(self.nodes.payloads[i] for i in self.inputs)
+
+    @property
+    def plain(self) -> Region:
+        """The region that this one extends in the end."""
+        found = self
+        while found.extends is not None:
+            found = found.extends
+        return found
+
+    def shape(self, node: int) -> tuple[Any, ...]:
+        """Return the shape of a node."""
+        return self.nodes.shapes.get(node, ())
+
+    def bound_shapes(self, sizes: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
+        """Return the shapes of inputs and outputs, with sizes for the size symbols."""
+        found: tuple[list[Any], list[Any]] | None = self.derived.get(("shapes", sizes))
+        if found is None:
+            known = dict(zip(self.sizes, sizes, strict=True))
+            ports = (self.inputs, self.outputs)
+            made = [[put(self.shape(n), known) for n in nodes] for nodes in ports]
+            found = self.derived.setdefault(("shapes", sizes), (made[0], made[1]))
+        return found
+
     @classmethod
     def of(cls, block: Any, make: Callable[[Any], Region]) -> Region:
         """Return the region of a block; the same block always has the same region."""
+        own: Region | None = getattr(block, "region", None)
+        if own is not None:
+            return own
         found = cls._made.get(block)
         return found if found is not None else cls._made.setdefault(block, make(block))
 
 
 def owned(nodes: Nodes) -> list[Region]:
     """Return the regions that the nodes of a table own, in order, each once."""
-    owners = (opaque.CALL, opaque.SCAN)
     found = {
         id(p[0]): p[0]
         for g, p in zip(nodes.gates, nodes.payloads, strict=True)
-        if g in owners and isinstance(p, tuple) and p and isinstance(p[0], Region)
+        if g in opaque.OWNERS and isinstance(p, tuple) and p and isinstance(p[0], Region)
     }
     return list(found.values())
 

@@ -12,6 +12,7 @@ from typing import Any
 import sympy
 from sympy import Rational, S
 
+from symgrad.dag import region_build
 from symgrad.dag.matrix_pen import Pen, identity
 from symgrad.dag.nodes import ADD, DIV, MUL, NEG, POW, SUB
 from symgrad.dag.tensor_linalg import LINEAR_ALGEBRA, repeated
@@ -248,10 +249,18 @@ SPELLINGS: dict[str, Spell] = {
 }
 
 
+BUILDERS: dict[str, Callable[[Any, Any], int]] = {  # of more than the nodes of their operands
+    "map": build_map,
+    "call": region_build.combine_tensors,
+    "scan": region_build.combine_tensors,
+}
+
+
 def combine_operation(builder: Any, operation: Any) -> int:
     """Build an operation on tensors."""
-    if operation.name == "map":
-        return build_map(builder, operation)
+    caller = BUILDERS.get(operation.name)
+    if caller is not None:
+        return caller(builder, operation)
     nodes = [builder.value(o) for o in operation.operands]
     return SPELLINGS[operation.name](Pen(builder.grower), operation, nodes)
 

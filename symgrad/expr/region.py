@@ -1,7 +1,7 @@
 """Blocks: named pieces of a computation that are differentiated once and used many times.
 
-A `Block` has inputs and outputs; calling it gives a SymPy expression with one `Call` head, and
-`scan` repeats it with its outputs fed back. Imports the heads only.
+A `Block` has inputs and outputs; calling it gives an expression: one `Call` head among scalars, an
+operation named "call" where tensors are in it. `scan` repeats it with its outputs fed back.
 """
 
 from __future__ import annotations
@@ -13,26 +13,27 @@ import sympy
 from sympy import Expr, Indexed, Integer, Symbol
 
 from symgrad.errors import ShapeError, UnsupportedError
-from symgrad.expr import literal
+from symgrad.expr import literal, tensor_loops
 from symgrad.expr.heads import OwnHead
+from symgrad.expr.matching import symbols_of
 from symgrad.expr.matrices import ScalarOp
 from symgrad.expr.numbers import as_expr
-from symgrad.expr.tensors import AnyTensor
+from symgrad.expr.tensors import SLOTS, AnyTensor, Applied, TensorSymbol
 
 WHOLES = (sympy.Sum, sympy.Product, sympy.Integral, sympy.Derivative, sympy.Subs)
 DEEPEST = 100  # levels of blocks in blocks: their regions are derived inside one another
 
 
 class Block(sympy.Atom):  # type: ignore[misc]
-    """A named function of scalars, as a leaf of SymPy trees.
+    """A named function of scalars and tensors, as a leaf of SymPy trees.
 
     Parameters
     ----------
     name : str
         What outlines call it.
-    inputs : sequence of Symbol
-        Its operands, in order; shape () each.
-    outputs : sequence of Expr
+    inputs : sequence of Symbol or TensorSymbol
+        Its operands, in order.
+    outputs : sequence of Expr or tensor
         Its values, in terms of the inputs alone.
 
     Raises
@@ -41,19 +42,43 @@ class Block(sympy.Atom):  # type: ignore[misc]
         If an output holds a symbol that is not an input.
     """
 
-    __slots__ = ("__weakref__", "depth", "inputs", "name", "outputs")
+    __slots__ = ("__weakref__", "depth", "inputs", "name", "outputs", "tensorial")
 
     name: str
     depth: int
-    inputs: tuple[Expr, ...]
-    outputs: tuple[Expr, ...]
+    inputs: tuple[Any, ...]
+    outputs: tuple[Any, ...]
+    tensorial: bool
 
-    def __new__(cls, name: str, inputs: Sequence[Expr], outputs: Sequence[Expr]) -> Block:
+    def __new__(cls, name: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> Block:
         """Make the leaf; `block` checks the inputs first."""
         self: Block = super().__new__(cls)
         self.name, self.inputs, self.outputs = name, tuple(inputs), tuple(outputs)
-        self.depth = 1
+        self.depth, self.tensorial = 1, any(map(_wide, (*inputs, *outputs)))
         return self
+
+    @property
+    def shapes(self) -> tuple[tuple[Any, ...], ...]:
+        """The shape of each input."""
+        return tuple(tensor_loops.shape_of(i) for i in self.inputs)
+
+    @property
+    def output_shapes(self) -> tuple[tuple[Any, ...], ...]:
+        """The shape of each output, in the sizes of the inputs."""
+        return tuple(tensor_loops.shape_of(o) for o in self.outputs)
+
+    def call_shapes(self, given: Sequence[Any]) -> list[Any]:
+        """Return the shapes of the outputs at operands of some shapes."""
+        return tensor_loops.call_shapes(self, given)
+
+    def loop_shapes(self, form: tuple[Any, ...], given: Sequence[Any]) -> list[Any]:
+        """Return the shapes of the outputs of a loop over operands of some shapes."""
+        return tensor_loops.loop_shapes(self, form, given)
+
+    @property
+    def sizes(self) -> tuple[Symbol, ...]:
+        """The symbols in the shapes of the inputs, by name."""
+        return symbols_of(self.shapes)
 
     def _hashable_content(self) -> tuple[Any, ...]:
         return (self.name, self.inputs, self.outputs)
@@ -68,6 +93,8 @@ class Block(sympy.Atom):  # type: ignore[misc]
                 f"block `{self.name}` takes {len(self.inputs)} inputs "
                 f"({', '.join(map(str, self.inputs))}) but {len(args)} were given"
             )
+        if self.tensorial:
+            return tensor_loops.call(self, args)
         operands = [as_operand(f"block `{self.name}`", a) for a in args]
         calls = tuple(
             literal.apply(Call, self, Integer(k), *operands) for k in range(len(self.outputs))
@@ -157,6 +184,10 @@ def as_operand(owner: str, value: Any) -> Any:
     )
 
 
+def _wide(value: Any) -> bool:
+    return isinstance(value, AnyTensor) or (isinstance(value, Applied) and not value.shape)
+
+
 def block(name: str, inputs: Sequence[Any], outputs: Any) -> Block:
     """Make a block: a piece of a computation that is derived once and called by name.
 
@@ -164,9 +195,9 @@ def block(name: str, inputs: Sequence[Any], outputs: Any) -> Block:
     ----------
     name : str
         What outlines and saved graphs call it.
-    inputs : sequence of Symbol or str
-        Its operands; shape () each.
-    outputs : Expr or sequence of Expr
+    inputs : sequence of Symbol, TensorSymbol or str
+        Its operands; sizes that are symbols are bound at each call, by the operands' shapes.
+    outputs : Expr, tensor, or sequence of them
         Its value or values, in terms of the inputs alone.
 
     Returns
@@ -178,7 +209,7 @@ def block(name: str, inputs: Sequence[Any], outputs: Any) -> Block:
     ------
     UnsupportedError
         If an output holds a symbol that is not an input, an input stands twice, there is no
-        output, an input or a part of an output has axes, or blocks are nested too deep.
+        output, a SymPy matrix is in it, or blocks are nested too deep.
 
     Examples
     --------
@@ -197,15 +228,16 @@ def block(name: str, inputs: Sequence[Any], outputs: Any) -> Block:
 
 def _checked_depth(name: str, symbols: Sequence[Any], values: Sequence[Any]) -> int:
     """Refuse what is no block; return how deep the blocks in its outputs are nested."""
-    wide = next(filter(has_axes, symbols), None)
+    wide = next((s for s in symbols if has_axes(s) and not isinstance(s, TensorSymbol)), None)
     held, depth, inner = _contents(values)
     if wide is not None or inner is not None:
         shown = sympy.sstr(inner if wide is None else wide)[:80]
         raise UnsupportedError(
-            f"block `{name}` is a piece of a computation with scalars, but it holds the matrix or "
-            f"tensor `{shown}`; write it as a Python function that builds the formula"
+            f"block `{name}` is a piece of a computation with scalars and tensors, but it holds "
+            f"the matrix `{shown}`; declare it with `sg.tensor`"
         )
-    strange = ", ".join(sorted(map(str, held - set(symbols))))
+    sizes = symbols_of([tensor_loops.shape_of(s) for s in symbols])
+    strange = ", ".join(sorted(map(str, held - {*symbols, *sizes})))
     if strange:
         raise UnsupportedError(
             f"block `{name}` may hold its inputs alone, but it holds `{strange}`; "
@@ -232,7 +264,13 @@ def _contents(values: Sequence[Any]) -> tuple[set[Any], int, Any]:
     depth, seen, waiting = 0, set(map(id, values)), list(values)
     while waiting:
         node = waiting.pop()
-        if has_axes(node):
+        parts: Sequence[Any] = node.args
+        if isinstance(node, Applied):
+            held |= node.args[1].free_symbols - set(SLOTS)
+            parts = (*node.args[1].atoms(Block), *node.operands)
+        if isinstance(node, TensorSymbol):
+            held.add(node)
+        elif has_axes(node) and not isinstance(node, AnyTensor):
             wide = node
         elif isinstance(node, Block):
             depth = max(depth, node.depth)
@@ -241,37 +279,48 @@ def _contents(values: Sequence[Any]) -> tuple[set[Any], int, Any]:
         elif isinstance(node, (Symbol, Indexed)):
             held.add(node)
         else:
-            fresh = [a for a in node.args if id(a) not in seen]
+            fresh = [a for a in parts if id(a) not in seen]
             seen.update(map(id, fresh))
             waiting.extend(fresh)
     return held, depth, wide
 
 
-def scan(body: Block, carries: Sequence[Any], params: Sequence[Any] = (), *, length: int) -> Any:
+def scan(
+    body: Block,
+    carries: Sequence[Any],
+    params: Sequence[Any] = (),
+    *,
+    xs: Sequence[Any] = (),
+    length: Any = None,
+) -> Any:
     """Repeat a block, feeding its outputs back as its first inputs.
 
     Parameters
     ----------
     body : Block
-        Its first inputs are the carries (as many as it has outputs), the others parameters.
-    carries : sequence of Expr
-        Start values; one an output of `body`.
-    params : sequence of Expr
+        Its inputs are the carries, then a slice of each of `xs`, then the parameters; its outputs
+        the new carries, then what is kept of each step.
+    carries : sequence of Expr or tensor
+        Start values.
+    params : sequence of Expr or tensor
         Values that stay the same in every step.
-    length : int
-        Number of steps, ≥ 0.
+    xs : sequence of tensor
+        Their first axis is time: step t has `x[t]`.
+    length : int or Expr, optional
+        Number of steps, ≥ 0; default: that of `xs`. With tensors it may be a size.
 
     Returns
     -------
-    Expr or tuple of Expr
-        The carries after the last step; the loop stays rolled.
+    Expr, tensor, or tuple of them
+        The carries after the last step, then what is kept, stacked along a new first axis; the
+        loop stays rolled.
 
     Raises
     ------
     ShapeError
-        If the counts do not fit.
+        If the counts or shapes do not fit.
     UnsupportedError
-        If `length` is no integer, or a carry or parameter is a matrix or tensor.
+        If `length` is missing or no integer, or an operand is a SymPy matrix.
 
     Examples
     --------
@@ -279,19 +328,24 @@ def scan(body: Block, carries: Sequence[Any], params: Sequence[Any] = (), *, len
     >>> scan(block("double", [x, y], x*y), [x], [y], length=3)
     double^3(x, y)
     """
+    given = (*carries, *params)
+    wide = bool(xs) or body.tensorial or any(isinstance(a, AnyTensor) for a in given)
+    if wide or len(carries) < len(body.outputs):
+        return tensor_loops.loop(body, carries, xs, params, length)
+    if length is None:
+        raise UnsupportedError(f"a scan over `{body.name}` needs `length=`: how often it is done")
     if not isinstance(length, int | Integer):
         raise UnsupportedError(
             f"a scan over `{body.name}` of length `{length}`: how often is an integer >= 0; "
             "a loop of symbolic length is a `Sum` or `Product`"
         )
-    given = len(carries) + len(params)
-    if len(carries) != len(body.outputs) or given != len(body.inputs) or length < 0:
+    if len(carries) != len(body.outputs) or len(given) != len(body.inputs) or length < 0:
         raise ShapeError(
             f"scan over `{body.name}` needs {len(body.outputs)} carries and "
             f"{len(body.inputs) - len(body.outputs)} params, length >= 0; "
             f"found {len(carries)}, {len(params)}, length {length}"
         )
-    operands = [as_operand(f"a scan over `{body.name}`", a) for a in (*carries, *params)]
+    operands = [as_operand(f"a scan over `{body.name}`", a) for a in given]
     outs = tuple(
         literal.apply(Scan, body, Integer(k), Integer(length), *operands)
         for k in range(len(carries))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sympy import Integer, S, Tuple
+from sympy import Atom, Expr, Integer, S, Tuple
 from sympy.core.symbol import Str
 
 from symgrad.expr.numbers import as_expr
@@ -19,6 +19,8 @@ def frozen(value: Any) -> Any:
         return Str(value)
     if isinstance(value, (bool, np.bool_)):
         return S.true if value else S.false
+    if isinstance(value, Atom) and not isinstance(value, Expr):  # a block
+        return value
     return as_expr(value)
 
 

@@ -39,6 +39,8 @@ SHAPES: dict[str, Rule] = {
     "gate": lambda name, params, given: service("rules.named")(params[0]).shape(
         params[1] if len(params) > 1 else None, given
     ),
+    "call": lambda name, params, given: params[0].call_shapes(given)[params[1]],
+    "scan": lambda name, params, given: params[0].loop_shapes(params[2:], given)[params[1]],
     "softmax": shapes.along,
     "log_softmax": shapes.along,
     "array": written_out,

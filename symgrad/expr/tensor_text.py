@@ -178,8 +178,18 @@ def plainly_named(symbol: Any) -> Layout:
     return (ATOM, [str(symbol.name)])
 
 
+def _block(node: Any) -> Layout:
+    """Lay out the call of a block, or a loop over one: the length stands as a power."""
+    block, index, *form = node.params
+    power = f"^{form[0]}" if form else ""
+    port = f".{index}" if len(block.output_shapes) > 1 else ""
+    back = "reversed " if form and form[3] else ""
+    return ATOM, [f"{back}{block.name}{power}{port}(", *listed(node.operands), ")"]
+
+
 OPERATIONS: dict[str, Callable[[Any], Layout]] = {
     **dict.fromkeys(INFIX, infix),
+    **dict.fromkeys(["call", "scan"], _block),
     "neg": before("-"),
     "matrix": lambda node: plainly_named(node.operands[0]),
     "eye": lambda node: (ATOM, [f"eye({node.params[0]})"]),

@@ -17,12 +17,12 @@ from sympy import S
 
 from symgrad.dag.digraph import Graph, graph
 from symgrad.dag.nodes import CONSTANT, VARIABLE
-from symgrad.dag.regions import Region
 from symgrad.errors import UnsupportedError
 from symgrad.expr.heads import OwnHead
 from symgrad.numeric import kernels, kernels_tensor, precise
 from symgrad.numeric.backend import Machine
-from symgrad.numeric.program import Program, lower, lower_region
+from symgrad.numeric.program import Program, lower, lower_region, lower_tensors, tensor_loop
+from symgrad.numeric.repeats import repeated
 from symgrad.numeric.wholes import quadrature, term_by_term
 from symgrad.rules import opaque
 from symgrad.rules.row import Gate
@@ -109,6 +109,10 @@ class Floats:
         """Return the value of a gate."""
         return _apply(self, gate, args, payload)
 
+    def bundle(self, gate: Gate, args: tuple[Any, ...], payload: Any) -> list[Any]:
+        """Return all outputs of a call or loop; the payload has no output number."""
+        return _bundle(self, gate, args, payload)
+
     def outputs(self, program: Program, inputs: Sequence[Any]) -> list[Any]:
         """Return what a program gives."""
         return self.machine(program)(inputs)
@@ -162,6 +166,10 @@ class Precise:
         """Return the value of a gate."""
         return _apply(self, gate, args, payload)
 
+    def bundle(self, gate: Gate, args: tuple[Any, ...], payload: Any) -> list[Any]:
+        """Return all outputs of a call or loop; the payload has no output number."""
+        return _bundle(self, gate, args, payload)
+
     def outputs(self, program: Program, inputs: Sequence[Any]) -> list[Any]:
         """Return what a program gives."""
         return self.machine(program)(inputs)
@@ -202,19 +210,23 @@ def _by_definition(arithmetic: Arithmetic, gate: Gate) -> Any:
 def _apply(arithmetic: Arithmetic, gate: Gate, args: tuple[Any, ...], payload: Any) -> Any:
     if gate is opaque.WHOLE:
         return arithmetic.whole(payload, args)
-    if gate is opaque.CALL or gate is opaque.SCAN:
-        region, output, *length = payload
-        return _bundle(arithmetic, region, args, length)[output]
+    if gate in opaque.OWNERS:
+        region, output, *rest = payload
+        return _bundle(arithmetic, gate, args, (region, *rest))[output]
     kernel = arithmetic.kernel(gate)
     return kernel(*args) if gate.shape is None else kernel(payload)(*args)
 
 
-def _bundle(
-    arithmetic: Arithmetic, region: Region, args: tuple[Any, ...], length: list[int]
-) -> list[Any]:
-    """Return all outputs of a block at some operands."""
+def _bundle(arithmetic: Arithmetic, gate: Gate, args: tuple[Any, ...], payload: Any) -> list[Any]:
+    """Return all outputs of a block or loop at some operands."""
+    region, *rest = payload
+    if gate is opaque.TENSOR_CALL:
+        return arithmetic.machine(lower_tensors(region, rest[0]))(args)
+    if gate is opaque.TENSOR_SCAN:
+        loop = tensor_loop(region, rest[0])
+        return repeated(arithmetic.machine(loop.body), loop, args)
     body = arithmetic.machine(lower_region(region))
-    return body.iterate(args, length[0]) if length else body(args)
+    return body.iterate(args, rest[0]) if rest else body(args)
 
 
 def forward_values(graph: Graph, inputs: list[Any], arithmetic: Arithmetic) -> list[Any]:
@@ -229,11 +241,11 @@ def forward_values(graph: Graph, inputs: list[Any], arithmetic: Arithmetic) -> l
             values.append(next(given))
         elif gate is CONSTANT:
             values.append(arithmetic.number(payload))
-        elif gate is opaque.CALL or gate is opaque.SCAN:
-            region, output, *length = payload
-            key = (gate, region, args, *length)
+        elif gate in opaque.OWNERS:
+            region, output, *rest = payload
+            key = (gate, region, args, *rest)
             if key not in bundles:
-                bundles[key] = _bundle(arithmetic, region, operands, length)
+                bundles[key] = _bundle(arithmetic, gate, operands, (region, *rest))
             values.append(bundles[key][output])
         else:
             values.append(arithmetic.apply(gate, operands, payload))

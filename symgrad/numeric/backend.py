@@ -14,7 +14,8 @@ from operator import itemgetter
 from typing import Any
 
 from symgrad.numeric.packing import Packing
-from symgrad.numeric.program import ITEM, Loop, Operation, Program
+from symgrad.numeric.program import ITEM, Loop, Operation, Program, TensorLoop
+from symgrad.numeric.repeats import repeated
 from symgrad.rules import opaque
 from symgrad.rules.row import Gate
 
@@ -174,6 +175,9 @@ class Machine:
         payload = operation.payload
         if isinstance(payload, Loop):
             return partial(run_loop, self._inner(payload.body), payload)
+        if isinstance(payload, TensorLoop):
+            body = self._inner(payload.body)
+            return lambda *args: repeated(body, payload, args)
         if operation.gate is ITEM:
             return itemgetter(payload)
         if operation.gate is opaque.WHOLE:

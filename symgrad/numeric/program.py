@@ -15,6 +15,7 @@ from sympy import Expr
 
 from symgrad.dag.digraph import Graph, compact
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes
+from symgrad.dag.opened import opened, unrolled
 from symgrad.dag.regions import Region
 from symgrad.registry import service
 from symgrad.rules import opaque
@@ -56,6 +57,28 @@ class Loop:
     body: Program
     length: int
     rolled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TensorLoop:
+    """An inner program that is repeated over tensors, as its form says.
+
+    An operation with a loop gives all outputs: the last carries, then the stacks of what is kept;
+    `ITEM` operations pick from them.
+
+    Parameters
+    ----------
+    body : Program
+        One step: carries, slices of the streams and parameters to new carries and what is kept.
+    form : ScanForm
+        Its length, how many operands are carried and cut, and which way time runs.
+    shapes : tuple of tuple
+        The shape of each output of the operation.
+    """
+
+    body: Program
+    form: opaque.ScanForm
+    shapes: tuple[tuple[Any, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -149,6 +172,9 @@ def _carried(operation: Operation) -> str:
     payload = operation.payload
     if isinstance(payload, Loop):
         return f"  # {payload.length} x {len(payload.body.operations)} operations"
+    if isinstance(payload, TensorLoop):
+        back = ", backward" if payload.form.backward else ""
+        return f"  # {payload.form.length} x {len(payload.body.operations)} operations{back}"
     return f"[{payload}]" if operation.gate is ITEM else ""
 
 
@@ -163,7 +189,8 @@ def lower(graph: Graph, args: Sequence[Expr] | None = None) -> Program:
         The inputs in their order; default: the order of first appearance.
     """
     inputs = tuple(graph.inputs if args is None else args)
-    return _lower(graph.nodes, graph.outputs, inputs)
+    nodes, outputs = opened(graph.nodes, graph.outputs)
+    return _lower(nodes, outputs, inputs)
 
 
 def _lower(nodes: Nodes, outputs: Sequence[int], inputs: tuple[Expr, ...]) -> Program:
@@ -201,17 +228,30 @@ def _append(
     payload: Any,
 ) -> int:
     """Append the operations of a node; calls of one block at the same operands share one."""
-    if gate is not opaque.CALL and gate is not opaque.SCAN:
+    if gate not in opaque.OWNERS:
         steps.append((gate, args, payload))
         return first + len(steps) - 1
-    region, output, *length = payload
-    key = (gate, region, args, *length)
+    region, output, *rest = payload
+    key = (gate, region, args, *rest)
     if key not in bundles:
-        loop = Loop(lower_region(region), (length or [1])[0], rolled=gate is opaque.SCAN)
-        steps.append((gate, args, loop))
+        steps.append((gate, args, _repeated(gate, region, rest)))
         bundles[key] = first + len(steps) - 1
     steps.append((ITEM, (bundles[key],), output))
     return first + len(steps) - 1
+
+
+def _repeated(gate: Gate, region: Region, rest: list[Any]) -> Loop | TensorLoop:
+    """Return the inner program of a node that owns a region."""
+    if gate is not opaque.TENSOR_SCAN:
+        return Loop(lower_region(region), (rest or [1])[0], rolled=gate is opaque.SCAN)
+    return tensor_loop(region, rest[0])
+
+
+def tensor_loop(region: Region, form: opaque.ScanForm) -> TensorLoop:
+    """Return the inner program of a loop over tensors."""
+    _, shapes = region.bound_shapes(form.sizes)
+    stacked = [s if k < form.carries else (form.length, *s) for k, s in enumerate(shapes)]
+    return TensorLoop(lower_tensors(region, form.sizes), form, tuple(map(tuple, stacked)))
 
 
 def _last_reads(steps: Sequence[Step], kept: Sequence[int]) -> list[tuple[int, ...]]:
@@ -232,4 +272,15 @@ def lower_region(region: Region) -> Program:
         inputs = tuple(region.nodes.payloads[i] for i in region.inputs)
         nodes, outputs, _ = compact(region.nodes, region.outputs)
         found = region.derived.setdefault("program", _lower(nodes, outputs, inputs))
+    return found
+
+
+def lower_tensors(region: Region, sizes: tuple[Any, ...]) -> Program:
+    """Return the program of a region with sizes bound; made once and kept by the region."""
+    found: Program | None = region.derived.get(("program", sizes))
+    if found is None:
+        nodes, outputs = unrolled(region, sizes)
+        nodes, outputs, _ = compact(nodes, outputs)
+        made = _lower(nodes, outputs, region.symbols)
+        found = region.derived.setdefault(("program", sizes), made)
     return found

@@ -7,7 +7,7 @@ the graph axes of length 1 are gone, so a column may be given as (n,) or as (n, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sympy import Expr, Integer, MatrixExpr, Poly, Symbol
@@ -18,6 +18,7 @@ from symgrad.errors import ShapeError
 from symgrad.expr.dims import Shape, described, shape_of, squeezed
 from symgrad.expr.symbols import label
 from symgrad.rules.einsums import SIZE
+from symgrad.rules.opaque import ScanForm
 
 Sizes = dict[Symbol, int]
 
@@ -216,6 +217,8 @@ def _symbols(parts: Iterable[Any]) -> Iterator[Symbol]:
     for part in parts:
         if isinstance(part, tuple):
             yield from _symbols(part)
+        elif isinstance(part, ScanForm):
+            yield from _symbols((part.length, part.sizes))
         elif isinstance(part, Expr):
             yield from part.free_symbols
 
@@ -233,6 +236,8 @@ def bound(value: Any, sizes: Mapping[Symbol, int]) -> Any:
     """
     if isinstance(value, tuple):
         return tuple([bound(part, sizes) for part in value])
+    if isinstance(value, ScanForm):
+        return replace(value, length=bound(value.length, sizes), sizes=bound(value.sizes, sizes))
     if not isinstance(value, Expr):
         return value
     found = value.subs(sizes)

@@ -14,7 +14,8 @@ import numpy as np
 from symgrad.numeric.arithmetic import Floats
 from symgrad.numeric.deferred import special as sc
 from symgrad.numeric.kernels_einsum import diagonal_view, embedded
-from symgrad.numeric.program import ITEM, Program
+from symgrad.numeric.program import ITEM, Program, TensorLoop
+from symgrad.numeric.repeats import repeated
 from symgrad.numeric.tensor_program import ADD_DIAGONAL, EMBED, SQUARE, Lean, Step
 from symgrad.rules import einsums, opaque
 from symgrad.rules.tensor_site import Shape
@@ -48,12 +49,12 @@ class TensorMachine:
         self._inputs = len(program.inputs)
         self._constants = [arithmetic.number(c) for c in program.constants]
         order = [*range(program.first), *lean.steps]
+        self._shapes = [lean.shapes[slot] for slot in order]
         place = {slot: k for k, slot in enumerate(order)}
         self._outputs = tuple(place[o] for o in lean.outputs)
         steps = [
             Step(s.gate, tuple(place[a] for a in s.args), s.payload) for s in lean.steps.values()
         ]
-        self._shapes = [lean.shapes[slot] for slot in order]
         self._bind(steps, program.first)
 
     def _bind(self, steps: Sequence[Step], first: int) -> None:
@@ -102,29 +103,44 @@ class TensorMachine:
             return add_diagonal
         if step.gate is SQUARE:
             return np.square
+        if isinstance(step.payload, TensorLoop):
+            return self._loop(step)
         if step.gate in (opaque.CALL, opaque.SCAN, ITEM, opaque.WHOLE):
             return self._arithmetic.machine(self.program)._kernel(step)  # type: ignore[arg-type]
         kernel = self._arithmetic.kernel(step.gate)
         planned: Kernel = kernel(step.payload) if step.gate.shape is not None else kernel
         return planned
 
-    def __call__(self, values: Sequence[Array]) -> list[Array]:
-        """Return the outputs; each has memory of its own."""
+    def _loop(self, step: Step) -> Kernel:
+        """Return what runs a loop: its body is planned once, for the shapes of one step."""
+        loop: TensorLoop = step.payload
+        first, last = loop.form.carries, loop.form.carries + loop.form.streams
+        shapes = [self._shapes[a] for a in step.args]
+        slices = [s[1:] if first <= k < last else s for k, s in enumerate(shapes)]
+        body = TensorMachine(loop.body, slices, self._arithmetic)
+        return lambda *args: repeated(body.found, loop, args)
+
+    def found(self, values: Sequence[Array]) -> list[Array]:
+        """Return the outputs, which may look into inputs and into one another."""
         slots = self._slots.copy()
         slots[: self._inputs] = values
+        for slot, kernel, args, dead in self.steps:
+            if len(args) == 2:
+                slots[slot] = kernel(slots[args[0]], slots[args[1]])
+            elif len(args) == 1:
+                slots[slot] = kernel(slots[args[0]])
+            else:
+                slots[slot] = kernel(*[slots[a] for a in args])
+            for gone in dead:
+                slots[gone] = None
+        return [slots[out] for out in self._outputs]
+
+    def __call__(self, values: Sequence[Array]) -> list[Array]:
+        """Return the outputs; each has memory of its own."""
         with np.errstate(all="ignore"):
-            for slot, kernel, args, dead in self.steps:
-                if len(args) == 2:
-                    slots[slot] = kernel(slots[args[0]], slots[args[1]])
-                elif len(args) == 1:
-                    slots[slot] = kernel(slots[args[0]])
-                else:
-                    slots[slot] = kernel(*[slots[a] for a in args])
-                for gone in dead:
-                    slots[gone] = None
+            values = self.found(values)
         found, taken = [], set()
-        for out in self._outputs:
-            value = slots[out]
+        for out, value in zip(self._outputs, values, strict=True):
             if self._shapes[out] and (out not in self._owned or out in taken):
                 value = np.array(value)
             taken.add(out)

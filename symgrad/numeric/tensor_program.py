@@ -16,7 +16,7 @@ from typing import Any
 from sympy import S
 
 from symgrad.dag.carried import check_carried
-from symgrad.numeric.program import Program
+from symgrad.numeric.program import ITEM, Program, TensorLoop
 from symgrad.rules import arithmetic as rows
 from symgrad.rules import einsums
 from symgrad.rules.row import Gate
@@ -66,7 +66,9 @@ class Lean:
         self.shapes: dict[int, Shape] = dict.fromkeys(range(program.first), ())
         self.shapes |= dict(enumerate(shapes))
         for slot, op in enumerate(program.operations, program.first):
-            if op.gate.shape is not None:  # kernels trust what they are planned with
+            if op.gate.shape is not None and not isinstance(
+                op.payload, TensorLoop
+            ):  # kernels trust what they are planned with
                 held = [self.shapes[a] for a in op.args]
                 check_carried(op.gate, op.payload, held, "an operation")
             self.steps[slot] = Step(op.gate, op.args, op.payload)
@@ -74,6 +76,11 @@ class Lean:
         self._fresh = count(program.first + len(program.operations))
 
     def _shape(self, step: Step) -> Shape:
+        if isinstance(step.payload, TensorLoop):
+            return ()
+        loop = self.steps[step.args[0]].payload if step.gate is ITEM else None
+        if isinstance(loop, TensorLoop):
+            return loop.shapes[step.payload]
         shapes = [self.shapes[a] for a in step.args]
         if step.gate.shape is not None:
             return step.gate.shape(step.payload, shapes)
@@ -111,7 +118,7 @@ class Lean:
             step = Step(old.gate, tuple([same.get(a, a) for a in old.args]), old.payload)
             if step.gate is rows.POW and step.args[1] in self._twos:
                 step = Step(SQUARE, step.args[:1])
-            if step.gate.shape is None and self.shapes[slot]:
+            if step.gate.shape is None and self.shapes[slot] and step.gate is not ITEM:
                 step = self._unspread(step, self.shapes[slot])
             if step.gate is einsums.EINSUM and not step.payload[1]:
                 step = self._inner_product(step, uses)

@@ -2,7 +2,8 @@
 
 `Sum`, `Product`, `Integral`, `Derivative` and `Subs` are one gate each with edges from their free
 symbols; an undefined function `f(x)` and its derivatives are one gate kind. `call` and `scan` own a
-graph; their rules live with the graphs, in `symgrad.dag.regions`.
+graph; their rules live with the graphs, in `symgrad.dag.regions`, and those of calls and loops over
+tensors in `symgrad.calculus.loops`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any
 import sympy
 from sympy import Expr, S
 
+from symgrad.errors import ShapeError
+from symgrad.expr.tensor_shapes import same_shape
 from symgrad.registry import service
 from symgrad.rules.row import Gate, Site
 
@@ -47,6 +50,70 @@ class Unknown:
         """Return the derivative once more by argument `index`."""
         orders = tuple(k + (i == index) for i, k in enumerate(self.orders))
         return Unknown(self.function, orders)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanForm:
+    """How a loop over tensors runs.
+
+    Parameters
+    ----------
+    length : int or Expr
+        Number of steps.
+    carries, streams : int
+        How many of the operands are carried, and how many are cut along their first axis, time;
+        the others stay the same in every step.
+    backward : bool
+        Whether time runs from the end; streams and stacks keep their own order.
+    sizes : tuple
+        What each size symbol of the body is, in the order of `region.sizes`.
+    """
+
+    length: Any
+    carries: int
+    streams: int
+    backward: bool = False
+    sizes: tuple[Any, ...] = ()
+
+
+def call_shape(payload: Any, shapes: Any) -> tuple[Any, ...]:
+    """Return the shape of one output of a block at operands.
+
+    Raises
+    ------
+    ShapeError
+        If the operands do not have the shapes of the block's inputs.
+    """
+    region, index, sizes = payload
+    inputs, outputs = region.bound_shapes(sizes)
+    _check_shapes(region, inputs, shapes)
+    return outputs[index]  # type: ignore[no-any-return]
+
+
+def scan_shape(payload: Any, shapes: Any) -> tuple[Any, ...]:
+    """Return the shape of one output of a loop: a carry, or a stack along time.
+
+    Raises
+    ------
+    ShapeError
+        If the operands do not fit the body and the form.
+    """
+    region, index, form = payload
+    inputs, outputs = region.bound_shapes(form.sizes)
+    first, last = form.carries, form.carries + form.streams
+    wanted = [(form.length, *s) if first <= k < last else s for k, s in enumerate(inputs)]
+    _check_shapes(region, wanted, shapes)
+    found = outputs[index]
+    return found if index < form.carries else (form.length, *found)
+
+
+def _check_shapes(region: Any, wanted: Any, shapes: Any) -> None:
+    same = len(wanted) == len(shapes) and all(map(same_shape, wanted, shapes))
+    if not same:
+        raise ShapeError(
+            f"`{region.name}` takes operands of the shapes {list(wanted)}, and was given "
+            f"{list(shapes)}"
+        )
 
 
 # --- differentiation under the sign ---
@@ -124,5 +191,12 @@ WHOLE = Gate("whole", None, whole_partial, (0, None), sited=True, analytic=False
 UNKNOWN = Gate("unknown", None, None, (1, None), sited=True, analytic=False, letter="f")
 CALL = Gate("call", None, None, (0, None), sited=True, analytic=False, letter="c")
 SCAN = Gate("scan", None, None, (0, None), sited=True, analytic=False, letter="h")
+TENSOR_CALL = Gate("block", arity=(0, None), shape=call_shape, analytic=False, letter="c")
+TENSOR_SCAN = Gate("loop", arity=(0, None), shape=scan_shape, analytic=False, letter="h")
 
-ROWS = (WHOLE, UNKNOWN, CALL, SCAN)
+CALLS = frozenset([CALL, TENSOR_CALL])
+SCANS = frozenset([SCAN, TENSOR_SCAN])
+OF_TENSORS = frozenset([TENSOR_CALL, TENSOR_SCAN])
+OWNERS = CALLS | SCANS  # whose payload begins with a region and the number of an output
+
+ROWS = (WHOLE, UNKNOWN, CALL, SCAN, TENSOR_CALL, TENSOR_SCAN)
