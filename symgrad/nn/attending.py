@@ -15,9 +15,11 @@ from symgrad.expr.tensor_forms import reshape, swapaxes
 from symgrad.expr.tensor_products import matmul
 from symgrad.expr.tensor_reductions import softmax, where
 from symgrad.expr.tensor_shapes import same_shape, same_size, shown
+from symgrad.expr.tensors import as_operand
 from symgrad.nn.given import need_axes, need_shape
 from symgrad.nn.layers import linear
 
+HALF = sympy.Rational(1, 2)
 HIDDEN = sympy.Integer(-(10**9))  # exp of it is 0, and a row in which all is hidden stays finite
 
 
@@ -31,7 +33,8 @@ def attention(query: Any, key: Any, value: Any, mask: Any = None) -> Any:
     key, value : tensor, *shapes (…, S, d) and (…, S, v)*
         What is met, and what is taken.
     mask : condition or tensor, *broadcasts to (…, T, S)*, optional
-        Not 0 where a query may see a key. A query that may see none takes the plain mean.
+        True, or 1, where a query may see a key, and 0 elsewhere. A query that may see none takes
+        the plain mean.
 
     Returns
     -------
@@ -60,7 +63,8 @@ def attention(query: Any, key: Any, value: Any, mask: Any = None) -> Any:
     _check(*shapes)
     scores = matmul(query, swapaxes(key, -1, -2)) / sympy.sqrt(shapes[0][-1])
     if mask is not None:
-        scores = where(mask, scores, HIDDEN)
+        seen = mask if getattr(mask, "is_condition", False) else as_operand(mask) > HALF
+        scores = where(seen, scores, HIDDEN)
     return matmul(softmax(scores), value)
 
 

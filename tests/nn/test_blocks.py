@@ -1,0 +1,141 @@
+"""Every block of the table: its gradient passes the check, and it is torch's."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import symgrad as sg
+from symgrad import nn
+
+HERE = Path(__file__).parent
+TABLE = runpy.run_path(str(HERE / "blocks.py"))
+BLOCKS, numbers_of = TABLE["BLOCKS"], TABLE["numbers_of"]
+CLOSE = 1e-11  # relative to the largest entry: sums of some tens of products in float64
+APART = 0.02  # entries keep this distance from 0 and from each other: no kink within a step
+
+blocks = pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.name)
+
+
+# --- points ---
+
+
+def drawn(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+    """Return values of a kind."""
+    match kind.split():
+        case ["free"]:
+            return apart(shape, rng)
+        case ["positive"]:
+            return rng.uniform(0.5, 2, shape)
+        case ["probability"]:
+            return rng.uniform(0.1, 0.9, shape)
+        case ["mask"]:
+            return (rng.permutation(np.prod(shape)).reshape(shape) % 3 > 0).astype(float)
+        case ["class", letter]:
+            return rng.integers(0, TABLE["SIZES"][letter], shape).astype(float)
+        case ["onehot"]:
+            return np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])]
+        case ["distribution"]:
+            weights = rng.uniform(0.2, 1, shape)
+            return weights / weights.sum(-1, keepdims=True)
+    raise AssertionError(kind)
+
+
+def apart(shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+    """Return numbers around 0 that are all different: no maximum ties and no kink is near."""
+    count = int(np.prod(shape))
+    steps = (rng.permutation(count) - (count - 1) / 2) + rng.uniform(-0.2, 0.2, count) + 0.3
+    return (steps * max(APART, 1.5 / max(count, 2))).reshape(shape)
+
+
+def point(block: Any) -> dict[str, Any]:
+    rng = np.random.default_rng(zlib.crc32(block.name.encode()))
+    return {
+        name: drawn(block.draw.get(name, "free"), numbers_of(text), rng)
+        for name, text in block.shapes.items()
+    }
+
+
+def letters() -> dict[Any, int]:
+    return {TABLE["size"](letter): number for letter, number in TABLE["SIZES"].items()}
+
+
+def at_numbers(shape: tuple[Any, ...]) -> tuple[int, ...]:
+    return tuple(int(getattr(n, "subs", lambda _, n=n: n)(letters())) for n in shape)
+
+
+def cotangents(block: Any) -> dict[str, Any]:
+    rng = np.random.default_rng(7)
+    shapes = [getattr(o, "shape", ()) for o in TABLE["built"](block)]
+    named = zip(TABLE["upstream"](block), shapes, strict=True)
+    return {name: rng.uniform(0.5, 1.5, at_numbers(shape)) for name, shape in named if name}
+
+
+# --- promises ---
+
+
+@blocks
+def test_the_derived_gradient_passes_the_check(block: Any) -> None:
+    report = sg.check_grad(
+        TABLE["loss"](block), {**point(block), **cotangents(block)}, block.by.split()
+    )
+
+    assert report, report.table()
+    assert not report.kinks
+
+
+@blocks
+def test_values_and_gradients_are_those_of_torch(block: Any) -> None:
+    pytest.importorskip("torch", reason="torch is the oracle; install symgrad[torch]")
+    hand = runpy.run_path(str(HERE / "by_torch.py"))
+    values, upstream, by = point(block), cotangents(block), block.by.split()
+    expected, gradients = hand["value_and_gradients"](
+        block.torch, values, list(upstream.values()) or [1.0], by
+    )
+
+    outputs = [sg.evaluate(o, values_of(o, values)) for o in TABLE["built"](block)]
+    given = {**values, **upstream}
+    found = sg.compile(TABLE["loss"](block), list(given), wrt=by)
+
+    for a, b in zip(expected, outputs, strict=True):
+        assert_close(a, b)
+    _, derived = found(*given.values())
+    for name, a, b in zip(by, gradients, derived, strict=True):
+        assert values[name].shape == np.shape(b), name
+        assert_close(a, b)
+
+
+def values_of(output: Any, values: dict[str, Any]) -> dict[str, Any]:
+    held = {str(getattr(s, "name", s)) for s in output.free_symbols}
+    return {name: value for name, value in values.items() if name in held}
+
+
+def assert_close(expected: Any, found: Any) -> None:
+    scale = np.max(np.abs(expected)) + 1e-300
+    np.testing.assert_allclose(found, expected, rtol=0, atol=CLOSE * scale)
+
+
+@blocks
+def test_shapes_in_letters_are_the_shapes_of_the_numbers(block: Any) -> None:
+    values = point(block)
+
+    for output in TABLE["built"](block):
+        found = np.shape(sg.evaluate(output, values_of(output, values)))
+
+        assert at_numbers(getattr(output, "shape", ())) == found
+
+
+def test_every_function_of_the_package_is_in_the_table() -> None:
+    called = set(re.findall(r"nn\.(\w+)", " ".join(block.call for block in BLOCKS)))
+    # Other names of functions in the table, what is tested by its own page, and the machine, whose
+    # state is no plain argument: see `test_machine`.
+    elsewhere = {"silu", "softmax", "log_softmax", "logsumexp", "one_hot"}
+    machine = {"NTMParameters", "NTMState", "ntm_cell", "ntm_shapes"}
+
+    assert set(nn.__all__) - elsewhere - machine == called
