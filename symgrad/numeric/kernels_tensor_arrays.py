@@ -90,11 +90,14 @@ def _reductions(arrays: Arrays) -> dict[str, Planner]:
             return lambda x: _first(arrays, x if which == "max" else -x, axes)
 
         def run(x: Array) -> Array:
-            tied = arrays.as_type(x == best(x, axes, True), x)
-            count = arrays.total(tied, axes, True)
+            top = best(x, axes, True)
+            tied = x == top
+            count = arrays.total(arrays.as_type(tied, x), axes, True)
+            none = xp.zeros_like(top)
             if kinks == "nan":
-                return xp.where((tied > 0) & (count > 1), xp.full_like(x, math.nan), tied)
-            return tied / count
+                return xp.where(tied, xp.where(count > 1, none + math.nan, none + 1), none)
+            # XLA makes 0 of false/0, so what is nan is said here.
+            return xp.where(tied, 1 / count, xp.where(xp.isnan(top), top, none))
 
         return run
 
