@@ -6,10 +6,10 @@ a large one its sizes and range. What no run has computed is "—", never 0.
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
-from sympy import Symbol
 
 from symgrad.expr.printer import text
 from symgrad.show.account import GateAccount, Wire
@@ -25,6 +25,7 @@ CLEAR = 4.0  # between a wire and what is written on it
 FLAG = 6.0  # the width of ▸ and ◂
 LEADING = 1.2
 OTHER = "other"
+NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 class Style(NamedTuple):
@@ -162,21 +163,21 @@ def local_label(wire: Wire, style: Style) -> str:
 def _spelled(wire: Wire) -> str:
     """Return the local derivative as text, in names that stand in the picture.
 
-    A gate without a name is `out` at its own wires, and its operands are `in` and `other`.
+    A gate without a name is `out` at its own wires, its gradient `dout`, and its operands are `in`
+    and `other`.
     """
-    found = wire.local
-    if found is None:
+    if wire.local is None:
         return ""
     account, node = wire.gate.account, wire.gate.node
-    args = account.nodes.args[node]
-    places = {node: "out", wire.source: "in"}
-    unnamed = {
-        account.graph.labels[a]: Symbol(places.get(a, OTHER))
-        for a in (node, *args)
-        if a not in account.names and not account.nodes.shapes.get(a)
+    places = {wire.source: "in", node: "out"}
+    swaps = {
+        text(account.graph.labels[a]): places.get(a, OTHER)
+        for a in (*account.nodes.args[node], node)
+        if a not in account.names and not account.nodes.constant[a]
     }
-    swaps = {label: word for label, word in unnamed.items() if label.is_Symbol}
-    return visible(text(found.xreplace(swaps) if swaps and not wire.is_map else found))
+    if node not in account.names:
+        swaps[text(wire.gate.upstream)] = "dout"
+    return NAME.sub(lambda found: swaps.get(found[0], found[0]), visible(text(wire.local)))
 
 
 def part_label(wire: Wire, style: Style) -> str:

@@ -1,7 +1,8 @@
 """Layers of a drawing: which column each box stands in, and how long wires pass through columns.
 
-Boxes are numbers; a wire goes from an out-port of one box to an in-port of a later one. A wire that
-passes over columns gets one lane in each, so that room is kept for it and it meets no box.
+Boxes are numbers; a wire goes from an out-port of one box to an in-port of a later one. Wires that
+pass over columns get a lane in each, so that room is kept for them and they meet no box; those of
+one port share their lanes, as branches of one trunk.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Grid:
     Attributes
     ----------
     boxes : list of Box
-        The boxes, then a lane for each column that a wire passes.
+        The boxes, then the lanes.
     real : int
         How many of them are boxes.
     columns : list of list of int
@@ -128,25 +129,33 @@ def gridded(boxes: Sequence[Box], links: Sequence[Link]) -> Grid:
     grid = Grid(list(boxes), len(boxes), [[] for _ in range(max(column, default=-1) + 1)])
     for box, place in enumerate(column):
         grid.columns[place].append(box)
+    lanes: dict[tuple[int, int, int], int] = {}
     for link in links:
         chain = [link.source]
         for place in range(column[link.source] + 1, column[link.target]):
-            chain.append(len(grid.boxes))
-            grid.columns[place].append(len(grid.boxes))
-            grid.boxes.append(Box(0.0, 0.0, LANE, LANE))
+            key = (link.source, link.out, place)
+            if key not in lanes:
+                lanes[key] = len(grid.boxes)
+                grid.columns[place].append(len(grid.boxes))
+                grid.boxes.append(Box(0.0, 0.0, LANE, LANE))
+            chain.append(lanes[key])
         grid.chains.append([*chain, link.target])
     grid.before = [[] for _ in grid.boxes]
     grid.after = [[] for _ in grid.boxes]
+    joined: set[tuple[int, int]] = set()
     for link, chain in zip(links, grid.chains, strict=True):
-        _join(grid, link, chain)
+        _join(grid, link, chain, joined)
     for item in range(len(grid.boxes)):
         grid.before[item].sort(key=lambda near: near[1])
     return grid
 
 
-def _join(grid: Grid, link: Link, chain: list[int]) -> None:
+def _join(grid: Grid, link: Link, chain: list[int], joined: set[tuple[int, int]]) -> None:
     """Note the short links of one wire; those between two lanes want most to be straight."""
     for a, b in zip(chain, chain[1:], strict=False):
+        if b >= grid.real and (a, b) in joined:
+            continue
+        joined.add((a, b))
         out = grid.boxes[a].outs[link.out] if a == link.source else 0.0
         port = grid.boxes[b].ins[link.port] if b == link.target else 0.0
         weight = (1.0, 2.0, 8.0)[(a >= grid.real) + (b >= grid.real)]

@@ -16,7 +16,7 @@ from symgrad.show.draw_order import ordered
 GAP = 14.0  # between the boxes of a column
 ROUNDS = 12
 CHANNEL = (26.0, 150.0)  # narrowest and widest room for wires between two columns
-STEEPNESS = 0.3  # of a channel's width, by the tallest step that a wire takes in it
+STEEPNESS = 0.35  # of a channel's width, by the tallest step that a wire takes in it
 
 Point = tuple[float, float]
 

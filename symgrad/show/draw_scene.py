@@ -6,6 +6,7 @@ nothing but its own gates can lie in it.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -117,18 +118,39 @@ def _arranged(
 
 
 def wires(found: Placed, links: Sequence[Link]) -> list[Item]:
-    """Return the wires; where some cross, those of each source with a gap around them."""
-    bundles: dict[tuple[int, int], list[Line]] = {}
+    """Return the wires; where some cross, those of each source with a gap around them.
+
+    Wires of one source share a trunk, which is drawn once, with a dot where they part.
+    """
+    bundles: dict[tuple[int, int], list[Sequence[Point]]] = {}
     for link, route in zip(links, found.routes, strict=True):
-        line = wire(route, "wire")
-        if len(line.steps) > 1:
-            bundles.setdefault((link.source, link.out), []).append(line)
+        bundles.setdefault((link.source, link.out), []).append(route)
     items: list[Item] = []
-    for lines in bundles.values():
+    for routes in bundles.values():
+        lines, dots = _branches(routes)
         if found.crossings:
             items += [Line(line.steps, "under") for line in lines]
-        items += lines
+        items += [*lines, *dots]
     return items
+
+
+def _branches(routes: Sequence[Sequence[Point]]) -> tuple[list[Line], list[Item]]:
+    """Return the wires of one source, each from where it leaves those before it, and the dots."""
+    seen: set[tuple[Point, Point]] = set()
+    lines: list[Line] = []
+    dots: dict[Point, Item] = {}
+    for route in routes:
+        pairs = list(itertools.pairwise(route))
+        parts = next((k for k, pair in enumerate(pairs) if pair not in seen), len(pairs))
+        seen.update(pairs)
+        own = route[parts:] if parts % 2 == 0 else (route[parts], *route[parts:])
+        line = wire(own, "wire")
+        if len(line.steps) > 1:
+            lines.append(line)
+        x, y = route[parts]
+        if parts > 1 and parts % 2:
+            dots[x, y] = Plate(x - 2.2, y - 2.2, 4.4, 4.4, 2.2, "dot")
+    return lines, list(dots.values())
 
 
 # --- frames ---
@@ -186,7 +208,7 @@ def _frame(
         links.append(Link(index[node], 0, len(boxes), 0))
         boxes.append(Box(0, 0, LANE, LANE, late=True))
     found = placed(boxes, links)
-    lines = [line for line in wires(found, links) if isinstance(line, Line) and line.role == "wire"]
+    lines = [line for line in wires(found, links) if getattr(line, "role", "") != "under"]
     return _bordered(account, root, inside, parts, found, lines, entering, leaving)
 
 
@@ -196,7 +218,7 @@ def _bordered(
     inside: Sequence[int],
     parts: Mapping[int, Part],
     found: Placed,
-    lines: Sequence[Line],
+    lines: Sequence[Item],
     entering: Sequence[tuple[int, Port]],
     leaving: Sequence[int],
 ) -> Part:
