@@ -19,7 +19,8 @@ from symgrad.expr.limits import Limits
 from symgrad.expr.matrices import matrix
 from symgrad.expr.printer import text
 from symgrad.expr.reader import Parsed, parse
-from symgrad.expr.region import block, scan
+from symgrad.expr.region import block
+from symgrad.expr.repetition import scan
 from symgrad.expr.tensor_forms import (
     broadcast_to,
     concat,
@@ -79,7 +80,7 @@ from symgrad.show import formulas as _formulas
 from symgrad.show import tables as _tables
 
 # Rooms that serve lower ones when they load.
-_PROVIDERS = (_inner, _tensor_latex, _tensor_numpy, _saved_program, _formulas, _tables)
+_PROVIDERS = (_inner, _loops, _tensor_latex, _tensor_numpy, _saved_program, _formulas, _tables)
 
 __version__ = "0.1.0"
 

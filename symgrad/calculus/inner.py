@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sympy import Dummy, Expr
 
 from symgrad.calculus.derivatives import diff
 from symgrad.calculus.growth import Growth
+from symgrad.calculus.notation.view import closed_tensors
 from symgrad.dag.digraph import Graph
 from symgrad.dag.regions import Region
 from symgrad.registry import provide
@@ -15,6 +18,12 @@ from symgrad.registry import provide
 def expression_partial(expr: Expr, by: Expr, kinks: str) -> Expr:
     """Return the closed partial of the body of a sum, a product or an integral."""
     return diff(expr, by, kinks=kinks)
+
+
+@provide("region.outputs")
+def region_outputs(region: Region) -> list[Any]:
+    """Return the values of a block as expressions of its inputs."""
+    return closed_tensors(region.nodes, region.outputs)
 
 
 @provide("region.partials")

@@ -140,9 +140,15 @@ def split(
     own = [k for k in used if carries <= k < first]
     params = [k for k in used if k >= first]
     known = {node: nodes.payloads[node] for node in (*ports.all, *region.inputs)}
+    names = {
+        o: f"{label(s)}_next"
+        for s, o in zip(region.symbols[:carries], region.outputs, strict=False)
+    }
     for node in kept:
         if node not in region.inputs:
-            known[node] = symbol_of(body.fresh(nodes.gates[node].letter), region.shape(node))
+            known[node] = symbol_of(
+                body.fresh(names.get(node, nodes.gates[node].letter)), region.shape(node)
+            )
     order = [
         *(*ports.carries, *ports.streams, *(region.inputs[k] for k in own), *kept),
         *(*(region.inputs[k] for k in params), *ports.params),

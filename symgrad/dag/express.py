@@ -16,7 +16,8 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 from symgrad.dag.nodes import ADD, CONSTANT, DIV, MUL, NEG, POW, SQRT, SUB, VARIABLE, Nodes
 from symgrad.dag.regions import Region
 from symgrad.expr import hypergeometric, literal
-from symgrad.expr.region import Block, Call, Scan, as_operand
+from symgrad.expr import tensors as build
+from symgrad.expr.region import Block, Call, RegionBlock, Scan, as_operand
 from symgrad.rules import opaque, routing, special
 from symgrad.rules.row import Gate
 
@@ -57,9 +58,21 @@ def write_special(gate: Gate, args: Sequence[Expr], payload: Any) -> Any:
     if gate is opaque.WHOLE:
         return _write_whole(payload, args)
     region, *rest = payload
+    if gate in opaque.OF_TENSORS:
+        return write_tensors(gate, args, payload)
     head = Call if gate is opaque.CALL else Scan
     operands = [as_operand(f"block `{region.name}`", a) for a in args]
     return literal.apply(head, as_block(region), *map(sympy.Integer, rest), *operands)
+
+
+def write_tensors(gate: Gate, args: Sequence[Any], payload: Any) -> Any:
+    """Return one output of a call or loop over tensors at operands."""
+    region, index, rest = payload
+    block = as_block(region)
+    if gate is opaque.TENSOR_CALL:
+        return build.apply("call", *args, params=(block, index))
+    form = (rest.length, rest.carries, rest.streams, rest.backward)
+    return build.apply("scan", *args, params=(block, index, *form))
 
 
 def _write_whole(whole: opaque.Whole, args: Sequence[Expr]) -> Expr:
@@ -80,6 +93,8 @@ def _apart(expr: Expr, args: Sequence[Expr]) -> Expr:
 def as_block(region: Region) -> Block:
     """Return the region as a SymPy block with the same inputs and outputs; always the same one."""
     found: Block | None = region.derived.get("block")
+    if found is None and region.nodes.shapes:
+        found = region.derived.setdefault("block", RegionBlock(region))
     if found is None:
         inputs = [region.nodes.payloads[i] for i in region.inputs]
         made = Block(region.name, inputs, write_all(region.nodes, region.outputs))

@@ -19,6 +19,7 @@ from symgrad.expr.matching import symbols_of
 from symgrad.expr.matrices import ScalarOp
 from symgrad.expr.numbers import as_expr
 from symgrad.expr.tensors import SLOTS, AnyTensor, Applied, TensorSymbol
+from symgrad.registry import service
 
 WHOLES = (sympy.Sum, sympy.Product, sympy.Integral, sympy.Derivative, sympy.Subs)
 DEEPEST = 100  # levels of blocks in blocks: their regions are derived inside one another
@@ -103,6 +104,50 @@ class Block(sympy.Atom):  # type: ignore[misc]
 
     def _sympystr(self, printer: Any) -> str:
         return self.name
+
+
+class RegionBlock(Block):
+    """A block that is known by its graph: the derivative of another one.
+
+    Its outputs are written as expressions when somebody asks for them.
+    """
+
+    __slots__ = ("region",)
+
+    region: Any
+
+    def __new__(cls, region: Any) -> RegionBlock:  # type: ignore[override]
+        """Make the leaf of a region."""
+        self: RegionBlock = sympy.Atom.__new__(cls)
+        self.name, self.inputs, self.region = region.name, region.symbols, region
+        self.depth, self.tensorial = 1, True
+        return self
+
+    @property
+    def outputs(self) -> tuple[Any, ...]:  # type: ignore[override]
+        """The values, in terms of the inputs."""
+        return tuple(service("region.outputs")(self.region))
+
+    @property
+    def shapes(self) -> tuple[tuple[Any, ...], ...]:
+        """The shape of each input."""
+        return tuple(self.region.shape(n) for n in self.region.inputs)
+
+    @property
+    def output_shapes(self) -> tuple[tuple[Any, ...], ...]:
+        """The shape of each output."""
+        return tuple(self.region.shape(n) for n in self.region.outputs)
+
+    @property
+    def sizes(self) -> tuple[Symbol, ...]:
+        """The symbols in its shapes."""
+        return tuple(self.region.sizes)
+
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return (self.name, id(self.region))
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return (self.region,)
 
 
 class Call(OwnHead):
@@ -283,71 +328,3 @@ def _contents(values: Sequence[Any]) -> tuple[set[Any], int, Any]:
             seen.update(map(id, fresh))
             waiting.extend(fresh)
     return held, depth, wide
-
-
-def scan(
-    body: Block,
-    carries: Sequence[Any],
-    params: Sequence[Any] = (),
-    *,
-    xs: Sequence[Any] = (),
-    length: Any = None,
-) -> Any:
-    """Repeat a block, feeding its outputs back as its first inputs.
-
-    Parameters
-    ----------
-    body : Block
-        Its inputs are the carries, then a slice of each of `xs`, then the parameters; its outputs
-        the new carries, then what is kept of each step.
-    carries : sequence of Expr or tensor
-        Start values.
-    params : sequence of Expr or tensor
-        Values that stay the same in every step.
-    xs : sequence of tensor
-        Their first axis is time: step t has `x[t]`.
-    length : int or Expr, optional
-        Number of steps, ≥ 0; default: that of `xs`. With tensors it may be a size.
-
-    Returns
-    -------
-    Expr, tensor, or tuple of them
-        The carries after the last step, then what is kept, stacked along a new first axis; the
-        loop stays rolled.
-
-    Raises
-    ------
-    ShapeError
-        If the counts or shapes do not fit.
-    UnsupportedError
-        If `length` is missing or no integer, or an operand is a SymPy matrix.
-
-    Examples
-    --------
-    >>> from sympy.abc import x, y
-    >>> scan(block("double", [x, y], x*y), [x], [y], length=3)
-    double^3(x, y)
-    """
-    given = (*carries, *params)
-    wide = bool(xs) or body.tensorial or any(isinstance(a, AnyTensor) for a in given)
-    if wide or len(carries) < len(body.outputs):
-        return tensor_loops.loop(body, carries, xs, params, length)
-    if length is None:
-        raise UnsupportedError(f"a scan over `{body.name}` needs `length=`: how often it is done")
-    if not isinstance(length, int | Integer):
-        raise UnsupportedError(
-            f"a scan over `{body.name}` of length `{length}`: how often is an integer >= 0; "
-            "a loop of symbolic length is a `Sum` or `Product`"
-        )
-    if len(carries) != len(body.outputs) or len(given) != len(body.inputs) or length < 0:
-        raise ShapeError(
-            f"scan over `{body.name}` needs {len(body.outputs)} carries and "
-            f"{len(body.inputs) - len(body.outputs)} params, length >= 0; "
-            f"found {len(carries)}, {len(params)}, length {length}"
-        )
-    operands = [as_operand(f"a scan over `{body.name}`", a) for a in given]
-    outs = tuple(
-        literal.apply(Scan, body, Integer(k), Integer(length), *operands)
-        for k in range(len(carries))
-    )
-    return outs[0] if len(outs) == 1 else outs

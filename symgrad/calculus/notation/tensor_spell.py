@@ -26,10 +26,10 @@ from symgrad.calculus.notation.forms import (
     bare_scalar,
 )
 from symgrad.calculus.notation.writer import Writer
-from symgrad.dag.express import CANONICAL, write
+from symgrad.dag.express import CANONICAL, write, write_tensors
 from symgrad.expr import tensors as build
 from symgrad.expr.tensors import AnyTensor
-from symgrad.rules import linalg, routing, tensors
+from symgrad.rules import linalg, opaque, routing, tensors
 from symgrad.rules.row import Gate
 
 LETTERS = "ijklmnopqrstuvwxyzabcdefgh"
@@ -283,6 +283,11 @@ def spell_solve(atom: Atom, operands: Sequence[Any]) -> Any:
     return build.apply("solve", a, b)
 
 
+def spell_region(gate: Gate) -> Callable[..., Any]:
+    """Return how a call of a block or a loop is written."""
+    return lambda atom, operands: write_tensors(gate, operands, atom.data)
+
+
 OPERATIONS: dict[Gate, Callable[..., Any]] = {
     tensors.LOGSUMEXP: reduction("logsumexp"),
     tensors.MAX_OVER: reduction("max"),
@@ -300,4 +305,5 @@ OPERATIONS: dict[Gate, Callable[..., Any]] = {
     linalg.CHOLESKY: plain("cholesky"),
     linalg.SOLVE: spell_solve,
     linalg.EXPM: spell_expm,
+    **{gate: spell_region(gate) for gate in sorted(opaque.OF_TENSORS, key=lambda g: g.name)},
 }
