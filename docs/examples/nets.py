@@ -26,18 +26,22 @@ class Net:
     ----------
     names : tuple of str
         Of the parameters: W1 (D0, D1), b1 (D1,), W2 (D1, D2), ...
-    scores, loss : expression
-        Of `X` (N, D0), one row an example; the loss also of `Y` (N, classes), one-hot rows, and
-        of `r`, the weight of the squares of all weights.
+    scores : expression
+        Of the parameters and `X` (N, D0), one row an example.
+    data, squares : expression
+        The mean cross-entropy of the scores and `Y` (N, classes), one-hot rows; the sum of the
+        squares of all weights.
     step : callable
-        `step(*parameters, X, Y, r)` gives the loss and the gradients by the parameters.
+        `step(*parameters, X, Y, r)` gives the loss, `data + r*squares`, and its gradients by the
+        parameters.
     outcome : callable
         `outcome(*parameters, X)` gives the scores.
     """
 
     names: tuple[str, ...]
     scores: Any
-    loss: Any
+    data: Any
+    squares: Any
     step: Callable[..., Any]
     outcome: Callable[..., Any]
 
@@ -58,10 +62,10 @@ def layered(layers: int) -> Net:
         out = (sg.map("relu", out) if k > 1 else out) @ W + b
         squares += sg.sum(W * W)
         parameters += [W, b]
-    loss = -sg.mean(sg.sum(Y * sg.log_softmax(out, axis=1), axis=1)) + r * squares
-    step = sg.compile(loss, [*parameters, X, Y, r], wrt=parameters)
+    data = -sg.mean(sg.sum(Y * sg.log_softmax(out, axis=1), axis=1))
+    step = sg.compile(data + r * squares, [*parameters, X, Y, r], wrt=parameters)
     outcome = sg.compile(out, [*parameters, X], returns="value")
-    return Net(tuple(p.name for p in parameters), out, loss, step, outcome)
+    return Net(tuple(p.name for p in parameters), out, data, squares, step, outcome)
 
 
 def drawn(rng: Any, sizes: Sequence[int], scale: float | Sequence[float]) -> dict[str, Array]:

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from nets import Array, drawn, layered, one_hot
-from training import SGD, Plan, Task, Trained, launch, plan_from, train, whole
+from optimisers import SGD
+from training import Plan, Task, Trained, launch, plan_from, train, whole
 
 POINTS, CLASSES, HIDDEN = 100, 3, 100  # points an arm
 DECAY = 1e-3  # of the squares' halves

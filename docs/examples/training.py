@@ -21,11 +21,9 @@ from typing import Any
 
 import numpy as np
 from curve import curve_svg
-from optimisers import SGD, Adam, Array, Momentum, Optimiser, RMSprop
+from optimisers import Array, Optimiser
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-__all__ = ["SGD", "Adam", "Momentum", "Optimiser", "RMSprop"]
 
 SAVE_SECONDS = 30
 LINES = 20  # of progress, where there is no terminal

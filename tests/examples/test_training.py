@@ -15,10 +15,10 @@ from typing import Any
 
 import curve
 import numpy as np
-import optimisers
 import pytest
 import training
-from training import SGD, Adam, Momentum, Plan, RMSprop, RunError, Task, train
+from optimisers import SGD, Adam, Momentum, RMSprop
+from training import Plan, RunError, Task, train
 
 import symgrad as sg
 
@@ -342,4 +342,4 @@ def test_saved_settings_are_json_without_pickles(tmp_path: Path) -> None:
 
     assert {"settings", "steps", "rng", "memories"} == set(header)
     assert 0.5 == header["settings"]["decay"]
-    assert {"w": optimisers.Adam.memories} == header["memories"]
+    assert {"w": Adam.memories} == header["memories"]
