@@ -6,8 +6,8 @@ and products are made when they are asked for, so the account of 100,000 nodes i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +29,7 @@ from symgrad.show.mathml import mathml
 
 __all__ = ["Account", "GateAccount", "Path", "Wire", "account"]
 
+OUTPUT = "f"  # what a formula without a name is called
 READABLE = 400  # nodes of a closed form past which it is not spelled
 
 
@@ -183,17 +184,29 @@ class Account:
         except REFUSED:
             return None
 
-    def gradient(self, node: int, *, limit: int = READABLE) -> Any:
+    def gradient(self, node: int) -> Any:
         """Return the closed form of the output's gradient by a node; None where it is too long."""
-        if len(self.outputs) != 1:
-            return None
+        return self.gradients([node])[0]
+
+    def gradients(self, wanted: Sequence[int], *, limit: int = READABLE) -> list[Any]:
+        """Return closed forms of the output's gradient by nodes; None for what is too long."""
+        if len(self.outputs) != 1 or self.outputs[0] in self.nodes.shapes:
+            return [None] * len(wanted)
         try:
-            grown = growth.gradient(self.graph, [node], self.policy)
-            target = self.graph.labels[node] if node in self.nodes.shapes else None
-            (found,) = closed(grown.nodes, grown.outputs[1:], limit=limit, targets=[target])
+            grown = growth.gradient(self.graph, wanted, self.policy)
+        except REFUSED:
+            return [None] * len(wanted)
+        return [
+            self._closed(grown, node, bar, limit)
+            for node, bar in zip(wanted, grown.outputs[1:], strict=True)
+        ]
+
+    def _closed(self, grown: Graph, node: int, bar: int, limit: int) -> Any:
+        target = self.graph.labels[node] if node in self.nodes.shapes else None
+        try:
+            return closed(grown.nodes, [bar], limit=limit, targets=[target])[0]
         except REFUSED:
             return None
-        return found
 
     def product(self, wire: Wire) -> Any:
         """Return what arrives along a wire as a number or an array; None without a run."""
@@ -252,11 +265,21 @@ def account(
     [('q', 'x + y', 3.0, -4.0), ('z', '', -4.0, 3.0), ('f', 'q*z', -12.0, 1.0)]
     """
     if isinstance(f, Run):
-        return Account(f.graph, f, f.policy)
+        return Account(titled(f.graph), replace(f, graph=titled(f.graph)), f.policy)
     source = graph(f)
     if collapsed is not None:
         source = source.collapse() if collapsed else source.expand()
+    source = titled(source)
     if at is None:
         return Account(source, None, kinks)
     made = run(source, at, kinks=kinks)
     return Account(made.graph, made, kinks)
+
+
+def titled(source: Graph) -> Graph:
+    """Return a graph whose only output is called `f` if nothing else is and it has no name."""
+    taken = {*map(str, source.inputs), *source.names}
+    (output, *more) = source.outputs
+    if more or OUTPUT in taken or output in source.names.values() or not source.nodes.args[output]:
+        return source
+    return Graph(source.nodes, source.outputs, {**source.names, OUTPUT: output})

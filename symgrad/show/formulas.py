@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
@@ -22,6 +23,8 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
 
     def _print_Symbol(self, symbol: Any, style: str = "plain") -> str:  # noqa: N802 - SymPy's name
         name = str(symbol.name)
+        if NUMBER.fullmatch(name):
+            return _number(name)
         if not is_plain(name):
             return rf"\text{{{latex_text(name)}}}"
         return str(super()._print_Symbol(symbol, style=style))
@@ -61,6 +64,16 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
             return str(super().parenthesize(item, level, **options))
         wanted = ATOM if level >= PRECEDENCE["Pow"] else UNARY if level >= PRECEDENCE["Mul"] else 0
         return matrix_latex.inside(item, self, wanted)
+
+
+NUMBER = re.compile(r"\((-[\d.]+)(?:e([+-]\d+))?\)|([\d.]+)(?:e([+-]\d+))?")
+
+
+def _number(shown: str) -> str:
+    """Return a number that stands for a symbol, as derivations have them: `3`, `(-1.5e-07)`."""
+    digits, _, power = shown.strip("()").partition("e")
+    written = rf"{digits} \cdot 10^{{{int(power)}}}" if power else digits
+    return rf"\left({written}\right)" if shown.startswith("(") else written
 
 
 @provide("formula.latex")

@@ -12,13 +12,18 @@ from typing import Any
 from symgrad.dag.nodes import CONSTANT, VARIABLE
 from symgrad.dag.patterns import COMPOSITES
 from symgrad.expr.printer import text
-from symgrad.rules.opaque import CALL, SCAN
+from symgrad.rules.opaque import CALLS, SCANS
 from symgrad.show.alone import constant
 from symgrad.show.words import Words, role_of, words_of
 
 LONGEST_SIGN = 14  # characters of a constant in its gate's circle
 SIMPLE = frozenset({"relu", "log1p", "expm1"})  # composites that are one box anyway
-KINDS = {VARIABLE: "input", CONSTANT: "constant", CALL: "block", SCAN: "loop"}
+KINDS = {
+    VARIABLE: "input",
+    CONSTANT: "constant",
+    **dict.fromkeys(CALLS, "block"),
+    **dict.fromkeys(SCANS, "loop"),
+}
 
 
 @dataclass(frozen=True, eq=False)

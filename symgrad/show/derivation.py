@@ -1,0 +1,335 @@
+"""Derivations: the chain rule of one formula, gate by gate, as lines that can be written anywhere.
+
+A derivation is sections of lines; a line is words and a chain of equal things. What they say is
+read from the account of the engine's own run; how they look is the pens' matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from sympy import Basic, Symbol
+
+from symgrad.calculus.question import scalar
+from symgrad.dag.express import LITERAL, write
+from symgrad.dag.nodes import dependents
+from symgrad.errors import UnsupportedError
+from symgrad.expr.dims import described
+from symgrad.numeric.execution import Run
+from symgrad.show import derivation_pens as pens
+from symgrad.show.account import Account, GateAccount, Path, account
+from symgrad.show.alone import constant
+from symgrad.show.derivation_pens import Line, Number, Part, Section, Slope, Times, Words
+from symgrad.show.sheet import shown
+
+MOST_STEPS = 60  # nodes of each walk that are told
+MOST_FORMS = 24  # closed forms at the end
+
+FORWARD = "Forward: every node from what it reads"
+BACKWARD = "Backward: what arrives at a node is what arrived at its reader × the local slope"
+CLOSED = "Together: the gradient as a formula"
+
+
+@dataclass(frozen=True, eq=False)
+class Derivation:
+    """The chain rule of a formula, told gate by gate; printing writes it.
+
+    Parameters
+    ----------
+    account : Account
+        The formula, and its run where there is one.
+    wanted : tuple of int
+        The nodes whose gradients are asked for.
+    digits : int
+        Significant digits.
+    format : {"text", "markdown", "latex"}
+        How `str` writes it.
+    """
+
+    account: Account
+    wanted: tuple[int, ...]
+    digits: int = 6
+    format: str = "text"
+
+    def __str__(self) -> str:
+        return pens.FORMATS[self.format](self.sections)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_markdown_(self) -> str | None:
+        return None if self.format == "latex" else pens.markdown(self.sections)
+
+    def _repr_latex_(self) -> str:
+        return pens.latex(self.sections)
+
+    @cached_property
+    def sections(self) -> tuple[Section, ...]:
+        """What is told: forward, backward, and the closed form."""
+        with np.errstate(all="ignore"):
+            found = (
+                Section(FORWARD, tuple(self._forward())),
+                Section(BACKWARD, tuple(self._backward())),
+                Section(CLOSED, tuple(self._together())),
+            )
+        return tuple(section for section in found if section.lines)
+
+    @property
+    def _output(self) -> GateAccount:
+        return self.account.by_node[self.account.outputs[0]]
+
+    # --- forward ---
+
+    def _forward(self) -> Iterator[Line]:
+        gates = [g for g in self.account.gates if g.kind != "constant"]
+        for gate in gates[:MOST_STEPS]:
+            yield self._computed(gate)
+        if len(gates) > MOST_STEPS:
+            yield Line(0, (Words(f"... and {len(gates) - MOST_STEPS} more nodes"),))
+
+    def _computed(self, gate: GateAccount) -> Line:
+        """Return `q = x + y = -2 + 5 = 3`."""
+        chain: list[Part] = [self._label(gate)]
+        if gate.wires:
+            chain.append(self._formula(gate))
+            numbers = self._with_numbers(gate)
+            chain += [] if numbers is None else [numbers]
+        if gate.value is not None:
+            chain.append(Number(gate.value))
+        note = f"shape {described(gate.shape)}" if gate.shape else ""
+        if gate.kink:
+            note = (
+                f"on its kink: {note or 'no slope is the only one; policy ' + self.account.policy}"
+            )
+        return Line(0, (), self._distinct(chain), note if len(chain) > 1 or note else gate.kind)
+
+    def _label(self, gate: GateAccount) -> Part:
+        return self.account.graph.labels[gate.node]
+
+    def _formula(self, gate: GateAccount) -> Part:
+        found = self.account.expression(gate.node)
+        return Words(gate.formula) if found is None else found
+
+    def _with_numbers(self, gate: GateAccount) -> Any:
+        """Return the gate's formula with numbers for its neighbours; None for tensors."""
+        if self.account.run is None or gate.is_tensor or gate.kind in ("block", "loop"):
+            return None
+        nodes, values = self.account.nodes, self.account.run.values
+        args = nodes.args[gate.node]
+        if any(np.ndim(values[a]) for a in args):
+            return None
+        operands = [
+            constant(self.account.graph, a) if nodes.constant[a] else self._number(values[a])
+            for a in args
+        ]
+        return write(nodes.gates[gate.node], operands, nodes.payloads[gate.node], LITERAL)
+
+    def _number(self, value: Any) -> Symbol:
+        """Return a number as a symbol that is called so; a negative one in brackets."""
+        written = shown(value, self.digits)
+        return Symbol(f"({written})" if written.startswith("-") else written)
+
+    def _distinct(self, chain: list[Part]) -> tuple[Part, ...]:
+        """Drop what is written like the part before it."""
+        kept: list[Part] = []
+        for part in chain:
+            if not kept or pens.plain(part, self.digits) != pens.plain(kept[-1], self.digits):
+                kept.append(part)
+        return tuple(self._sized(p) for p in kept)
+
+    def _sized(self, part: Part) -> Part:
+        return Number(part.value, self.digits) if isinstance(part, Number) else part
+
+    # --- backward ---
+
+    @cached_property
+    def _moving(self) -> bytearray:
+        return dependents(self.account.nodes, self.wanted, len(self.account.nodes) - 1)
+
+    def _backward(self) -> Iterator[Line]:
+        moving = self._moving
+        gates = [g for g in reversed(self.account.gates) if moving[g.node]]
+        for gate in gates[:MOST_STEPS]:
+            yield from self._arrived(gate)
+        if len(gates) > MOST_STEPS:
+            yield Line(0, (Words(f"... and {len(gates) - MOST_STEPS} more nodes"),))
+        for node in self.wanted:
+            if node not in {g.node for g in gates}:
+                zero = (self._total(self.account.by_node[node]), Number(0.0, self.digits))
+                yield Line(0, (), zero, "the output does not depend on it")
+
+    def _total(self, gate: GateAccount) -> Slope:
+        """Return df/dx."""
+        return Slope("d", self._label(self._output), self._label(gate))
+
+    def _arrived(self, gate: GateAccount) -> Iterator[Line]:
+        """Tell how a node's gradient arrives: one path, or several that are added."""
+        total = self._total(gate)
+        if gate.node == self._output.node and not gate.paths:
+            yield Line(0, (), (total, Number(1.0, self.digits)), "the seed, where it starts")
+            return
+        if not gate.paths:
+            zero = (total, Number(0.0, self.digits))
+            yield Line(0, (), zero, "the output does not depend on it")
+            return
+        several = len(gate.paths) > 1
+        if several:
+            count = len(gate.paths)
+            yield Line(0, (self._label(gate), Words(f"is read {count} times: {count} paths")))
+        for path in gate.paths[:MOST_STEPS]:
+            yield from self._passed(gate, path, total=None if several else total)
+        if several:
+            yield self._added(gate, total)
+
+    def _passed(self, gate: GateAccount, path: Path, *, total: Slope | None) -> Iterator[Line]:
+        """Tell one path: the reader and its rule, the local slope, and the product."""
+        level = 0 if total is not None else 1
+        reader = path.wire.gate
+        yield Line(
+            level,
+            (Words("through"), self._label(reader), Words("="), self._formula(reader)),
+            (),
+            reader.rule,
+        )
+        if path.wire.is_map:
+            yield Line(level + 1, (), self._mapped(gate, path, total))
+            return
+        local = Slope("∂", self._label(reader), self._label(gate))
+        slope = path.wire.local
+        chain: list[Part] = [local] if slope is None else [local, slope]
+        if path.local is not None:
+            numbers = self._slope_with_numbers(reader, slope)
+            chain += [] if numbers is None else [numbers]
+            chain.append(Number(path.local))
+        yield Line(level + 1, (), self._distinct(chain))
+        upstream = self._total(reader)
+        product: list[Part] = [] if total is None else [total]
+        product.append(Times(upstream, local))
+        if path.product is not None:
+            left, right = Number(path.upstream, self.digits), Number(path.local, self.digits)
+            product += [Times(left, right), Number(path.product)]
+        elif slope is not None:
+            product.append(Times(upstream, slope))
+        yield Line(level + 1, (), self._distinct(product))
+
+    def _slope_with_numbers(self, reader: GateAccount, slope: Any) -> Any:
+        """Return a local slope with numbers for its neighbours; None where that says nothing."""
+        if not isinstance(slope, Basic) or slope.is_Symbol or not slope.free_symbols:
+            return None
+        near = (reader.node, *self.account.nodes.args[reader.node])
+        labels = {self.account.graph.labels[n]: self.account.run.values[n] for n in near}  # type: ignore[union-attr]
+        if any(np.ndim(v) for v in labels.values()):
+            return None
+        return slope.xreplace({k: self._number(v) for k, v in labels.items() if k.is_symbol})
+
+    def _mapped(self, gate: GateAccount, path: Path, total: Slope | None) -> tuple[Part, ...]:
+        """Tell a path of tensors: `dW = dq*x.T`, where dq is what arrived at q."""
+        chain: list[Part] = [gate.upstream] if total is not None else []
+        formula = path.wire.contribution
+        chain.append(Words("derived inside") if formula is None else formula)
+        if path.product is not None:
+            chain.append(Number(path.product))
+        return self._distinct(chain)
+
+    def _added(self, gate: GateAccount, total: Slope) -> Line:
+        """Return `df/db = 2 + 3 = 5`."""
+        count = len(gate.paths)
+        shaped = any(path.wire.is_map for path in gate.paths)
+        chain: list[Part] = [gate.upstream if shaped else total]
+        if gate.grad is None or any(p.product is None for p in gate.paths):
+            parts = [self._symbolic(gate, p) for p in gate.paths[:MOST_STEPS]]
+            chain.append(pens.Sum(tuple(parts)))
+        else:
+            products = [Number(p.product, self.digits) for p in gate.paths[:MOST_STEPS]]
+            chain += [pens.Sum(tuple(products)), Number(gate.grad)]
+        return Line(1, (Words(f"{count} paths:"),), self._distinct(chain))
+
+    def _symbolic(self, gate: GateAccount, path: Path) -> Part:
+        if path.wire.is_map and path.wire.contribution is not None:
+            return path.wire.contribution
+        reader = path.wire.gate
+        local = Slope("∂", self._label(reader), self._label(gate))
+        return Times(self._total(reader), local if path.wire.local is None else path.wire.local)
+
+    # --- together ---
+
+    def _together(self) -> Iterator[Line]:
+        wanted = self.wanted[:MOST_FORMS]
+        for node, form in zip(wanted, self.account.gradients(wanted), strict=True):
+            gate = self.account.by_node[node]
+            chain: list[Part] = [self._total(gate)]
+            chain.append(Words("(too long to be written out)") if form is None else form)
+            if self.account.run is not None:
+                chain.append(Number(0.0 if gate.grad is None else gate.grad))
+            note = f"shape {described(gate.shape)}, as {gate.label}" if gate.shape else ""
+            yield Line(0, (), self._distinct(chain), note)
+        if len(self.wanted) > MOST_FORMS:
+            more = len(self.wanted) - MOST_FORMS
+            yield Line(0, (Words(f"... and {more} more; `grad` writes them all"),))
+
+
+def explain(
+    f: Any,
+    wrt: Any = None,
+    at: Mapping[Any, Any] | None = None,
+    *,
+    format: str = "text",
+    expanded: bool = False,
+    digits: int = 6,
+    kinks: str = "min_norm",
+) -> Derivation:
+    """Derive the gradient of a formula by the chain rule, gate by gate, in words a person reads.
+
+    Parameters
+    ----------
+    f : str, Expr, Parsed, Graph or Run
+        One scalar formula.
+    wrt : symbol, name, or list or tuple of them, optional
+        The variables or inner nodes that are asked for; default: every variable.
+    at : mapping of name or symbol to number or array, optional
+        The point; without one there are no numbers.
+    format : {"text", "markdown", "latex"}
+        What `str` gives; a notebook shows Markdown, or LaTeX for `"latex"`.
+    expanded : bool
+        Whether composite gates, such as a sigmoid, are told gate by gate instead of as one.
+    digits : int
+        Significant digits.
+    kinks : str
+        What the derivative is where it does not exist.
+
+    Returns
+    -------
+    Derivation
+        Prints itself.
+
+    Raises
+    ------
+    ShapeError, UnknownNameError, MissingValueError
+        If `f` is not one scalar; `wrt` names nothing; `at` and the variables do not match.
+
+    Examples
+    --------
+    >>> print(explain("q = x + y; f = q*z", "z", {"x": -2, "y": 5, "z": -4}))
+    Forward: every node from what it reads
+      x = -2
+      y = 5
+      q = x + y = -2 + 5 = 3
+      z = -4
+      f = q*z = 3*(-4) = -12
+    ...
+    """
+    if format not in pens.FORMATS:
+        known = ", ".join(pens.FORMATS)
+        raise UnsupportedError(f"format={format!r} is not a format; use one of {known}")
+    source = f if isinstance(f, Run) else scalar(f, kinks)
+    told = account(source, at, collapsed=not expanded, kinks=kinks)
+    if wrt is None:
+        asked: list[Any] = list(told.graph.input_nodes)
+    else:
+        asked = [told.graph.node(w) for w in (wrt if isinstance(wrt, (list, tuple)) else [wrt])]
+    wanted = tuple(n for n in asked if n is not None and n in told.by_node)
+    return Derivation(told, wanted, digits, format)
