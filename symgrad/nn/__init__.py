@@ -35,6 +35,7 @@ from symgrad.nn.losses import (
 from symgrad.nn.machine import NTMParameters, NTMState, head_controls, ntm_cell, ntm_shapes
 from symgrad.nn.normalisation import batch_norm, layer_norm, local_response_norm
 from symgrad.nn.recurrent import gru_cell, lstm_cell, rnn_cell
+from symgrad.nn.sequences import gru, lstm, ntm, rnn
 from symgrad.nn.turing import (
     addressing,
     circular_shift,
@@ -66,6 +67,7 @@ __all__ = [
     "embedding",
     "flatten",
     "gelu",
+    "gru",
     "gru_cell",
     "head_controls",
     "hinge",
@@ -78,16 +80,19 @@ __all__ = [
     "local_response_norm",
     "log_softmax",
     "logsumexp",
+    "lstm",
     "lstm_cell",
     "max_pool",
     "maxout",
     "multi_head_attention",
+    "ntm",
     "ntm_cell",
     "ntm_shapes",
     "one_hot",
     "prelu",
     "read_memory",
     "relu",
+    "rnn",
     "rnn_cell",
     "selu",
     "sharpening",
