@@ -78,6 +78,7 @@ from symgrad.numeric.report import CheckReport
 from symgrad.rules.custom import gate
 from symgrad.show import formulas as _formulas
 from symgrad.show import tables as _tables
+from symgrad.show.draw_picture import Picture, draw
 
 # Rooms that serve lower ones when they load.
 _PROVIDERS = (_inner, _loops, _tensor_latex, _tensor_numpy, _saved_program, _formulas, _tables)
@@ -89,6 +90,7 @@ __all__ = [
     "Graph",
     "Limits",
     "Parsed",
+    "Picture",
     "Program",
     "Run",
     "SymgradError",
@@ -104,6 +106,7 @@ __all__ = [
     "diag",
     "diff",
     "dot",
+    "draw",
     "einsum",
     "equal",
     "evaluate",

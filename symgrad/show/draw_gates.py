@@ -6,6 +6,7 @@ boxes apart, so no two labels meet.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -179,7 +180,7 @@ def _stub(gate: GateAccount, style: Style, body: Body) -> tuple[list[Item], floa
 def port_heights(labels: Sequence[tuple[str, str, bool]]) -> list[float]:
     """Return the heights of in-ports, with room for what is written above and below each."""
     heights = [0.0]
-    for (_, below, _), (above, _, _) in zip(labels, labels[1:], strict=False):
+    for (_, below, _), (above, _, _) in itertools.pairwise(labels):
         room = 14.0 + (4.0 if above else 0) + (13.0 if below else 0)
         heights.append(heights[-1] + room)
     middle = heights[-1] / 2

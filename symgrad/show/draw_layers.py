@@ -7,6 +7,7 @@ one port share their lanes, as branches of one trunk.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -152,7 +153,7 @@ def gridded(boxes: Sequence[Box], links: Sequence[Link]) -> Grid:
 
 def _join(grid: Grid, link: Link, chain: list[int], joined: set[tuple[int, int]]) -> None:
     """Note the short links of one wire; those between two lanes want most to be straight."""
-    for a, b in zip(chain, chain[1:], strict=False):
+    for a, b in itertools.pairwise(chain):
         if b >= grid.real and (a, b) in joined:
             continue
         joined.add((a, b))

@@ -188,4 +188,4 @@ def _route(
     for item, (left, _, right) in zip(chain[1:-1], sides[1:-1], strict=True):
         corners += [(left, y[item]), (right, y[item])]
     corners += [(sides[-1][0], end), (sides[-1][1] - target.left, end)]
-    return tuple(corners)
+    return tuple((round(a, 2), round(b, 2)) for a, b in corners)

@@ -14,7 +14,7 @@ from symgrad.show.account import Account, GateAccount
 from symgrad.show.draw_gates import figure
 from symgrad.show.draw_labels import Style
 from symgrad.show.draw_layers import LANE, Box, Link, in_order
-from symgrad.show.draw_place import Placed, placed
+from symgrad.show.draw_place import Placed, Point, placed
 from symgrad.show.draw_shapes import Group, Item, Line, Plate, Words, moved, polyline, wire
 from symgrad.show.draw_text import text_width, visible
 

@@ -90,14 +90,14 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
 
 
 def visible(text: str, most: int = 0) -> str:
-    """Return text in which each character can be seen, of at most `most` characters (0: any).
+    r"""Return text in which each character can be seen, of at most `most` characters (0: any).
 
     Control characters, marks that turn the direction of writing, and halves of surrogate pairs
     become the replacement character; spaces of every kind become one plain space.
 
     Examples
     --------
-    >>> visible("a\\nb"), visible("abcdefgh", 5)
+    >>> visible("a\nb"), visible("abcdefgh", 5)
     ('a b', 'abcd…')
     """
     plain = " ".join(text.split())
