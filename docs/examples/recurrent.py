@@ -155,7 +155,8 @@ def main() -> None:
     given = parser.parse_args()
     found = measured(given.steps)
     for (kind, knob), norms in found.items():
-        print(f"{kind:4} {knob:4g}  " + "  ".join(f"{n:8.1e}" for n in norms[[0, 9, 99, -1]]))
+        shown = norms[[0, len(norms) // 2, -1]]
+        print(f"{kind:4} {knob:4g}  " + "  ".join(f"{n:8.1e}" for n in shown))
     draw(found, given.path)
 
 
