@@ -47,4 +47,4 @@ def draw_command(
         click.echo(f"wrote {picture.save(output)}", err=True)
         return
     made = picture.as_format(style or "svg")
-    click.get_binary_stream("stdout").write(made if isinstance(made, bytes) else made.encode())
+    click.echo(made, nl=False)

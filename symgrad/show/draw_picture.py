@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from symgrad.dag.digraph import Graph
 from symgrad.errors import UnknownNameError, UnsupportedError, hint
@@ -166,42 +166,13 @@ class Picture:
         return f"<Picture of {len(self.gates)} nodes>"
 
 
-def draw(
-    f: Any,
-    at: Mapping[Any, Any] | None = None,
-    *,
-    path: str | PathLike[str] | None = None,
-    format: str | None = None,
-    collapsed: bool | None = True,
-    around: Any = None,
-    reach: int = 3,
-    theme: str = "auto",
-    layout: str = "own",
-    title: str = "",
-    legend: bool = True,
-    local: bool | None = None,
-    digits: int = 4,
-    kinks: str = "min_norm",
-) -> Any:
-    """Draw a formula: values above the wires, gradients below, local derivatives on them.
+class Looks(TypedDict, total=False):
+    """What a picture shows and how: the keywords of `draw`.
 
-    Parameters
+    Attributes
     ----------
-    f : str, Expr, Parsed, Graph, Run or Account
-        A formula of one output.
-    at : mapping of name or symbol to number or array, optional
-        The point; without one every number is drawn as "—".
-    path : str or path, optional
-        Where the picture is written; its suffix says how: .svg, .png, .dot, .gv, .mmd or .tex.
-    format : {"svg", "png", "dot", "mermaid", "tikz"}, optional
-        What to return instead of a `Picture`: text, or bytes for "png".
-    collapsed : bool or None
-        Composite gates as one gate each (True), gate by gate in a frame (False), or as they were
-        written (None).
-    around : str, Symbol or int, optional
-        Draw only what lies within `reach` wires of this node.
-    reach : int
-        How far `around` reaches.
+    around : str, Symbol or int
+        Draw only what lies within `reach` (3) wires of this node.
     theme : {"auto", "light", "dark"}
         The colours; "auto" follows the reader's system.
     layout : {"own", "dot"}
@@ -209,44 +180,82 @@ def draw(
     title : str
         A heading.
     legend : bool
-        Whether the marks are explained below.
-    local : bool, optional
-        Whether local derivatives are written; default: up to 80 nodes.
+        Whether the marks are explained below: they are.
+    local : bool or None
+        Whether local derivatives are written on the wires; None: up to 80 nodes.
     digits : int
-        Significant digits.
+        Significant digits: 4.
+    """
+
+    around: Any
+    reach: int
+    theme: str
+    layout: str
+    title: str
+    legend: bool
+    local: bool | None
+    digits: int
+
+
+def draw(
+    f: Any,
+    at: Mapping[Any, Any] | None = None,
+    *,
+    path: str | PathLike[str] | None = None,
+    format: str | None = None,
+    collapsed: bool | None = True,
+    kinks: str = "min_norm",
+    **looks: Unpack[Looks],
+) -> Any:
+    """Draw a formula: values above the wires, gradients below, local derivatives on them.
+
+    Parameters
+    ----------
+    f : str, Expr, Parsed, Graph, Run or Account
+        A formula.
+    at : mapping of name or symbol to number or array, optional
+        The point; without one every number is drawn as "—".
+    path : str or path, optional
+        Where the picture is written; its suffix says how: .svg, .png, .dot, .gv, .mmd or .tex.
+    format : {"svg", "png", "dot", "mermaid", "tikz"}, optional
+        What to return instead of a `Picture`: text, or bytes for "png".
+    collapsed : bool or None
+        Composite gates as one gate each (True), gate by gate in a frame (False), or as written.
     kinks : {"min_norm", "first", "nan", "raise"}
         What the derivative is where it does not exist.
-
-    Returns
-    -------
-    Picture, or text or bytes where `format` is given
-        `.svg`, `.dot`, `.mermaid`, `.tikz`, `.png()`, `.save(path)`; a notebook shows it.
+    **looks
+        The keywords of `Looks`: around, reach, theme, layout, title, legend, local, digits.
 
     Raises
     ------
     UnsupportedError
         If a picture would hold more than 600 nodes; the message says what to do instead.
-    UnknownNameError
-        If a choice or a name does not exist.
 
     Examples
     --------
-    >>> draw("(x + y)*z", {"x": -2, "y": 5, "z": -4})
-    <Picture of 5 nodes>
     >>> print(draw("x*y", {"x": 4, "y": -3}, format="mermaid").splitlines()[0])
     flowchart LR
     """
-    chosen(theme, ("auto", *THEMES), "theme")
-    chosen(layout, LAYOUTS, "layout")
     told = f if isinstance(f, Account) else account(f, at, collapsed=collapsed, kinks=kinks)
-    gates = told.gates if around is None else near(told, around, reach)
-    if len(gates) > MOST:
-        raise UnsupportedError(_too_many(told, gates))
-    style = Style(digits, len(gates) <= LABELLED if local is None else local)
-    picture = Picture(told, tuple(gates), style, theme, layout, title, legend)
+    picture = _pictured(told, **looks)
     if path is not None:
         picture.save(path)
     return picture if format is None else picture.as_format(format)
+
+
+def _pictured(told: Account, **looks: Unpack[Looks]) -> Picture:
+    """Return the picture of an account, once every choice is known to be one."""
+    for unknown in sorted(looks.keys() - Looks.__annotations__):
+        chosen(unknown, tuple(Looks.__annotations__), "keyword of `draw`")
+    theme = chosen(looks.get("theme", "auto"), ("auto", *THEMES), "theme")
+    layout = chosen(looks.get("layout", "own"), LAYOUTS, "layout")
+    around, local = looks.get("around"), looks.get("local")
+    gates = told.gates if around is None else near(told, around, looks.get("reach", 3))
+    if len(gates) > MOST:
+        raise UnsupportedError(_too_many(told, gates))
+    style = Style(looks.get("digits", 4), len(gates) <= LABELLED if local is None else local)
+    title, legend = looks.get("title", ""), looks.get("legend", True)
+    return Picture(told, tuple(gates), style, theme, layout, title, legend)
 
 
 def chosen(wanted: str, known: Sequence[str], what: str) -> str:
