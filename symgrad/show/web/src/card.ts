@@ -1,0 +1,154 @@
+// The card of a gate: what it computes, its local gradients, what arrives, what it passes on.
+
+import { at } from "./data";
+import { h, math, numbers as cells } from "./dom";
+import { bracketed, DASH, dims, grid, line, number, pretty } from "./format";
+import { factors, paths, titleOf, withNumbers, type Scene } from "./steps";
+import { shapeOf, type Value } from "./tensors";
+import { groupOf, isLeaf, isPart, type Box } from "./view";
+
+export interface CardHandlers {
+  toggle: (group: number) => void;
+  choose: (box: Box) => void;
+}
+
+const ROLES = {
+  distributor: "Distributor: hands the same upstream gradient to every operand.",
+  switcher: "Switcher: each operand's gradient is scaled by the other operand.",
+  router: "Router: hands the whole gradient to the operand that was chosen.",
+  "": "",
+} as const;
+
+function shown(scene: Scene, value: Value | null | undefined, kind: string): Element {
+  const rows = value == null || !scene.ready ? [[DASH]] : grid(value, 6);
+  const node = rows ? cells(rows) : h("span", { class: "num" }, line(value));
+  node.classList.add(kind);
+  return node;
+}
+
+function row(name: string | Node, ...content: (Node | string)[]): Element {
+  return h("div", { class: "row" }, h("dt", {}, name), h("dd", {}, ...content));
+}
+
+export function card(scene: Scene, box: Box | null, handlers: CardHandlers): Element[] {
+  if (box === null) {
+    return [h("p", { class: "hint" }, "Point at a gate, focus it or tap it: this card says what it does.")];
+  }
+  return isPart(box) ? partCard(scene, box, handlers) : gateCard(scene, box, handlers);
+}
+
+function partCard(scene: Scene, box: Box, handlers: CardHandlers): Element[] {
+  const group = at(scene.data.groups, -1 - box);
+  const open = () => handlers.toggle(-1 - box);
+  return [
+    h("h3", {}, group.label),
+    h("p", {}, `${group.members.length} gates, folded into one box.`),
+    h("button", { type: "button", click: open }, "Open this part"),
+  ];
+}
+
+function gateCard(scene: Scene, box: Box, handlers: CardHandlers): Element[] {
+  const gate = at(scene.data.gates, box);
+  const { values, grads } = scene.numbers;
+  const leaf = isLeaf(gate);
+  const what = leaf ? gate.kind : `${gate.symbol} gate`;
+  const size = gate.shape.length ? `, shape ${dims(gate.shape)}` : "";
+  const found: Element[] = [
+    h("h3", {}, h("span", { class: "sign" }, gate.label), h("small", {}, ` ${what}${size}`)),
+  ];
+  const list = h("dl", {});
+  if (!leaf) {
+    const inserted = gate.shape.length ? "" : ` = ${withNumbers(scene, box)}`;
+    list.append(
+      row("Formula", h("span", {}, `${gate.label} = `, math(gate.formula), scene.ready ? inserted : "")),
+    );
+  }
+  list.append(row("Value", shown(scene, values[box], "value")));
+  if (gate.kind !== "constant") {
+    list.append(row(gradName(scene, box), ...arriving(scene, box), shown(scene, grads[box], "grad")));
+  }
+  if (!leaf && gate.wires.length) list.append(row("Passes back", passing(scene, box)));
+  if (gate.closed) list.append(row("Closed form", math(gate.closed)));
+  list.append(...checked(scene, box));
+  if (gate.rule && !leaf) list.append(row("Rule", gate.rule));
+  if (gate.role) list.append(row("Role", ROLES[gate.role]));
+  found.push(list, ...foldButton(scene, box, handlers));
+  return found;
+}
+
+/** ∂f/∂x, of the output by a gate. */
+function gradName(scene: Scene, box: Box): string {
+  return `∂${titleOf(scene.data, scene.view.output)}/∂${titleOf(scene.data, box)}`;
+}
+
+function arriving(scene: Scene, box: Box): (Node | string)[] {
+  if (box === scene.view.output) return ["the output by itself: "];
+  const found = paths(scene, box);
+  if (!found.length) return ["nothing flows back here: "];
+  const lines = found.map((link) => {
+    const reader = at(scene.data.gates, link.reader);
+    const product = scene.numbers.products[link.reader]?.[link.index];
+    const wire = at(reader.wires, link.index);
+    const number = wire.map ? "" : ` = ${scene.ready ? line(product) : DASH}`;
+    return h("li", {}, `from ${reader.symbol} ${reader.label}: `, h("span", { class: "num" }, `${factors(scene, link)}${number}`));
+  });
+  const sum = found.length > 1 ? "the sum of these: " : "";
+  return [h("ul", {}, ...lines), sum];
+}
+
+function passing(scene: Scene, box: Box): Element {
+  const gate = at(scene.data.gates, box);
+  const upstream = scene.numbers.grads[box];
+  const body = gate.wires.map((wire, index) => {
+    const source = at(scene.data.gates, wire.source);
+    const product = scene.numbers.products[box]?.[index];
+    const link = { reader: box, source: wire.source, position: wire.position, index, pull: scene.machine.pull(wire.template) };
+    const local = wire.map || upstream == null ? null : scene.machine.local(link, scene.numbers.values);
+    const name = `∂${gate.label}/∂${source.label}`;
+    return h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, source.label),
+      h("td", {}, wire.local ? math(wire.local) : h("span", {}, "no slope")),
+      h("td", { title: name }, wire.map ? "a map" : shown(scene, local, "local")),
+      h("td", {}, shown(scene, upstream == null ? null : (product ?? 0), "grad")),
+    );
+  });
+  const times = upstream == null || gate.shape.length ? "" : ` × ${scene.ready ? bracketed(upstream) : DASH}`;
+  const head = ["to", "local gradient", "= number", `local${times || " × upstream"}`];
+  return h(
+    "table",
+    { class: "passes" },
+    h("thead", {}, h("tr", {}, ...head.map((t) => h("th", { scope: "col" }, t)))),
+    h("tbody", {}, ...body),
+  );
+}
+
+/** The numeric check: a central difference of the output by this gate, made in the browser. */
+function checked(scene: Scene, box: Box): Element[] {
+  const { data, machine, numbers, view } = scene;
+  const grad = numbers.grads[box];
+  if (data.refusal || !scene.ready || typeof grad !== "number") return [];
+  if (at(data.gates, box).kind === "constant" || box === view.output) return [];
+  const inputs = data.inputs.map((i) => numbers.values[i.gate]!);
+  const found = machine.difference(box, view.output, inputs, numbers.values);
+  if (found === null) return [];
+  const error = Math.abs(found - grad) / Math.max(Math.abs(found), Math.abs(grad), 1e-8);
+  const good = found === grad || error < 1e-5;
+  const verdict = good ? "✓ agrees" : `✗ differs by ${number(error, 2)}; is there a kink near?`;
+  return [row("Numeric check", h("span", { class: "num" }, number(found, 6)), ` ${verdict}`)];
+}
+
+function foldButton(scene: Scene, box: Box, handlers: CardHandlers): Element[] {
+  const group = groupOf(scene.data, box);
+  if (group < 0) return [];
+  const { gate, label } = at(scene.data.groups, group);
+  const closed = gate === box;
+  const text = closed ? `Expand ${pretty(label)} into its gates` : `Fold ${pretty(label)} into one box`;
+  return [h("button", { type: "button", click: () => handlers.toggle(group) }, text)];
+}
+
+/** Return whether a value is a tensor that has a grid. */
+export function small(value: Value): boolean {
+  return shapeOf(value).length > 0 && grid(value) !== null;
+}
