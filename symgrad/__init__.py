@@ -76,8 +76,10 @@ from symgrad.numeric.execution import Run, evaluate, run
 from symgrad.numeric.program import Program
 from symgrad.numeric.report import CheckReport
 from symgrad.rules.custom import gate
+from symgrad.show import examples
 from symgrad.show import formulas as _formulas
 from symgrad.show import tables as _tables
+from symgrad.show.derivation import explain
 from symgrad.show.draw_picture import Picture, draw
 
 # Rooms that serve lower ones when they load.
@@ -110,7 +112,9 @@ __all__ = [
     "einsum",
     "equal",
     "evaluate",
+    "examples",
     "expand_dims",
+    "explain",
     "expm",
     "eye",
     "gate",

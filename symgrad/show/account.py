@@ -152,6 +152,11 @@ class Account:
             if reader in by_node and (made is None or made.reaches(reader))
         )
 
+    def symbol(self, node: int) -> Any:
+        """Return what a node is called, as a symbol of its shape."""
+        shape, label = self.nodes.shapes.get(node, ()), self.graph.labels[node]
+        return self.alone(node).symbol(text(label), shape) if shape else label
+
     def upstream(self, node: int) -> Any:
         """Return the symbol of the gradient that arrives at a node."""
         name = f"d{text(self.graph.labels[node])}"

@@ -21,6 +21,7 @@ from symgrad.dag.nodes import Grower, Nodes
 from symgrad.errors import SymgradError
 from symgrad.expr.printer import text
 from symgrad.expr.tensors import AnyTensor
+from symgrad.rules.opaque import OWNERS
 
 REFUSED = (SymgradError, RecursionError, TypeError, ValueError, AttributeError, NotImplementedError)
 SMALL = 12  # nodes of a constant that is written out inside its gate
@@ -86,7 +87,7 @@ class Alone:
     def called(self) -> str:
         """Return the gate called by its name, which always can be written."""
         gate, payload = self.nodes.gates[self.out], self.nodes.payloads[self.out]
-        name = payload[0].name if gate.name in ("call", "scan") else gate.name
+        name = payload[0].name if gate in OWNERS else gate.name
         return f"{name}({', '.join(text(n) for n in self._names())})"
 
     def pulled(self, position: int, upstream: Any, kinks: str = "min_norm") -> Any:

@@ -28,10 +28,14 @@ from symgrad.show.sheet import shown
 
 MOST_STEPS = 60  # nodes of each walk that are told
 MOST_FORMS = 24  # closed forms at the end
+LONGEST_FORM = 80  # nodes of one that is written out
 
-FORWARD = "Forward: every node from what it reads"
-BACKWARD = "Backward: what arrives at a node is what arrived at its reader × the local slope"
+FORWARD = "Forward: every value, from the inputs to {}"
+BACKWARD = (
+    "Backward: from {} to the inputs; a gradient is the upstream gradient × the local gradient"
+)
 CLOSED = "Together: the gradient as a formula"
+SHAPED = "here d before a name stands for the gradient by it, in its own shape:"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,10 +74,11 @@ class Derivation:
     @cached_property
     def sections(self) -> tuple[Section, ...]:
         """What is told: forward, backward, and the closed form."""
+        end = self._output.label
         with np.errstate(all="ignore"):
             found = (
-                Section(FORWARD, tuple(self._forward())),
-                Section(BACKWARD, tuple(self._backward())),
+                Section(FORWARD.format(end), tuple(self._forward())),
+                Section(BACKWARD.format(end), tuple(self._backward())),
                 Section(CLOSED, tuple(self._together())),
             )
         return tuple(section for section in found if section.lines)
@@ -108,7 +113,7 @@ class Derivation:
         return Line(0, (), self._distinct(chain), note if len(chain) > 1 or note else gate.kind)
 
     def _label(self, gate: GateAccount) -> Part:
-        return self.account.graph.labels[gate.node]
+        return self.account.symbol(gate.node)
 
     def _formula(self, gate: GateAccount) -> Part:
         found = self.account.expression(gate.node)
@@ -153,6 +158,10 @@ class Derivation:
     def _backward(self) -> Iterator[Line]:
         moving = self._moving
         gates = [g for g in reversed(self.account.gates) if moving[g.node]]
+        shaped = next((g for g in gates if g.shape), None)
+        if shaped is not None:
+            means = (shaped.upstream, Words("for"), self._total(shaped))
+            yield Line(0, (Words(SHAPED), *means))
         for gate in gates[:MOST_STEPS]:
             yield from self._arrived(gate)
         if len(gates) > MOST_STEPS:
@@ -189,14 +198,12 @@ class Derivation:
         """Tell one path: the reader and its rule, the local slope, and the product."""
         level = 0 if total is not None else 1
         reader = path.wire.gate
-        yield Line(
-            level,
-            (Words("through"), self._label(reader), Words("="), self._formula(reader)),
-            (),
-            reader.rule,
-        )
+        who = () if total is None else (self._label(gate),)
+        how = (Words("through"), self._label(reader), Words("="), self._formula(reader))
+        yield Line(level, (*who, *how), (), reader.rule)
         if path.wire.is_map:
-            yield Line(level + 1, (), self._mapped(gate, path, total))
+            note = f"shape {described(gate.shape)}" if gate.shape else ""
+            yield Line(level + 1, (), self._mapped(gate, path, total), note)
             return
         local = Slope("∂", self._label(reader), self._label(gate))
         slope = path.wire.local
@@ -213,8 +220,14 @@ class Derivation:
             left, right = Number(path.upstream, self.digits), Number(path.local, self.digits)
             product += [Times(left, right), Number(path.product)]
         elif slope is not None:
-            product.append(Times(upstream, slope))
+            product.append(self._times(reader, slope))
         yield Line(level + 1, (), self._distinct(product))
+
+    def _times(self, reader: GateAccount, slope: Any) -> Part:
+        """Return what arrived at a reader times a slope; a factor of 1 is left out."""
+        if reader.node == self._output.node and not reader.paths:
+            return slope
+        return self._total(reader) if slope == 1 else Times(self._total(reader), slope)
 
     def _slope_with_numbers(self, reader: GateAccount, slope: Any) -> Any:
         """Return a local slope with numbers for its neighbours; None where that says nothing."""
@@ -228,7 +241,7 @@ class Derivation:
 
     def _mapped(self, gate: GateAccount, path: Path, total: Slope | None) -> tuple[Part, ...]:
         """Tell a path of tensors: `dW = dq*x.T`, where dq is what arrived at q."""
-        chain: list[Part] = [gate.upstream] if total is not None else []
+        chain: list[Part] = [gate.upstream if gate.shape else total] if total is not None else []
         formula = path.wire.contribution
         chain.append(Words("derived inside") if formula is None else formula)
         if path.product is not None:
@@ -239,7 +252,7 @@ class Derivation:
         """Return `df/db = 2 + 3 = 5`."""
         count = len(gate.paths)
         shaped = any(path.wire.is_map for path in gate.paths)
-        chain: list[Part] = [gate.upstream if shaped else total]
+        chain: list[Part] = [gate.upstream if shaped and gate.shape else total]
         if gate.grad is None or any(p.product is None for p in gate.paths):
             parts = [self._symbolic(gate, p) for p in gate.paths[:MOST_STEPS]]
             chain.append(pens.Sum(tuple(parts)))
@@ -252,17 +265,19 @@ class Derivation:
         if path.wire.is_map and path.wire.contribution is not None:
             return path.wire.contribution
         reader = path.wire.gate
-        local = Slope("∂", self._label(reader), self._label(gate))
-        return Times(self._total(reader), local if path.wire.local is None else path.wire.local)
+        if path.wire.local is not None:
+            return self._times(reader, path.wire.local)
+        return Times(self._total(reader), Slope("∂", self._label(reader), self._label(gate)))
 
     # --- together ---
 
     def _together(self) -> Iterator[Line]:
         wanted = self.wanted[:MOST_FORMS]
-        for node, form in zip(wanted, self.account.gradients(wanted), strict=True):
+        forms = self.account.gradients(wanted, limit=LONGEST_FORM)
+        for node, form in zip(wanted, forms, strict=True):
             gate = self.account.by_node[node]
             chain: list[Part] = [self._total(gate)]
-            chain.append(Words("(too long to be written out)") if form is None else form)
+            chain.append(Words("(too long to be read; `grad` writes it)") if form is None else form)
             if self.account.run is not None:
                 chain.append(Number(0.0 if gate.grad is None else gate.grad))
             note = f"shape {described(gate.shape)}, as {gate.label}" if gate.shape else ""
@@ -314,7 +329,7 @@ def explain(
     Examples
     --------
     >>> print(explain("q = x + y; f = q*z", "z", {"x": -2, "y": 5, "z": -4}))
-    Forward: every node from what it reads
+    Forward: every value, from the inputs to f
       x = -2
       y = 5
       q = x + y = -2 + 5 = 3

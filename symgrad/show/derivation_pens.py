@@ -116,9 +116,11 @@ def tidied(written: str) -> str:
     >>> tidied("(-2) + (-5)"), tidied("exp((-1))")
     ('-2 + (-5)', 'exp(-1)')
     """
-    single = re.sub(r"\(\((-[\w.+-]+)\)\)", r"(\1)", written)
-    return re.sub(r"^\((-[\w.+-]+)\)(?=$| [+-])", r"\1", single)
+    return LOOSE.sub(r"\1\2", written)
 
+
+# A negative number in brackets that stands alone in a bracket, between commas, or first in a sum.
+LOOSE = re.compile(r"(^|[(]|, )[(](-[\w.]+(?:e[+-]\d+)?)[)](?=$|[), ])")
 
 PLAIN: dict[type, Callable[[Any], str]] = {
     Words: lambda part: str(part.said),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from symgrad.rules.opaque import OWNERS
 from symgrad.rules.row import Gate
 
 
@@ -65,6 +66,8 @@ WORDS: dict[str, Words] = {
     "conv": Words("conv", "convolution: its two transposes"),
     "call": Words("block", "the block's own derivative, derived once"),
     "scan": Words("loop", "back through the loop, last step first"),
+    "block": Words("block", "the block's own derivative, derived once"),
+    "loop": Words("loop", "back through the loop, last step first"),
     "whole": Words("∫Σ", "differentiation under the sign"),
     "unknown": Words("f", "an unknown function: its derivative stays a symbol"),
 }
@@ -102,10 +105,9 @@ EINSUMS: dict[str, Words] = {
     "sum": Words("Σ", "sum over entries: every entry has slope 1"),
     "spread": Words("copies", "copies: their gradients are added"),
     "outer": Words("⊗", "outer product: each factor's slope is the other factor"),
+    "dot": Words("·", "dot product: the upstream gradient times the other factor"),
     "entries": Words("⊙", "product rule, entry by entry"),
-    "product": Words(
-        "·", "matrix product: the upstream gradient times the other factor, transposed"
-    ),
+    "product": Words("·", "matrix product: upstream gradient times the other factor, transposed"),
 }
 
 
@@ -138,7 +140,7 @@ def words_of(gate: Gate, payload: Any, folded: Sequence[str | None], tensors: bo
             return Words(found.sign.replace("{}", constants[0]), found.rule)
     if tensors and gate.name == "mul":
         return EINSUMS["entries"]
-    if gate.name in ("call", "scan"):
+    if gate in OWNERS:
         return Words(payload[0].name, WORDS[gate.name].rule)
     found = WORDS.get(gate.name, Words(gate.name, f"the derivative of {gate.name}"))
     if constants:
@@ -155,9 +157,10 @@ def product_kind(payload: Any) -> str:
         if sorted(held) == sorted(out) and len(set(held)) == len(held):
             return "transpose"
         return "sum" if set(out) <= set(held) else "spread"
-    shared = len(set(held)) < len(held)
-    if not shared:
+    if len(set(held)) == len(held):
         return "outer"
+    if not out:
+        return "dot"
     return "product" if set(held) - set(out) else "entries"
 
 
