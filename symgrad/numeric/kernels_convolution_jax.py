@@ -98,7 +98,74 @@ def fold(payload: Any) -> Kernel:
     return run
 
 
+# --- poolings ---
+
+
+def reduced(x: Array, moves: Any, start: float, step: Any) -> Array:
+    """Return one number a window."""
+    import numpy as np
+    from jax import lax
+
+    window, strides, pads, dilation = moves
+    lead = x.ndim - len(window)
+    one, none = (1,) * lead, ((0, 0),) * lead
+    return lax.reduce_window(
+        x,
+        np.asarray(start, x.dtype)[()],
+        step,
+        (*one, *window),
+        (*one, *strides),
+        (*none, *pads),
+        window_dilation=(*one, *dilation),
+    )
+
+
+def max_pool(moves: Any) -> Kernel:
+    """Return the largest entry of each window."""
+    from jax import lax
+
+    return lambda x: reduced(x, moves, float("-inf"), lax.max)
+
+
+def sum_pool(moves: Any) -> Kernel:
+    """Return the sum of each window."""
+    from jax import lax
+
+    return lambda x: reduced(x, moves, 0.0, lax.add)
+
+
+def sum_spread(payload: Any) -> Kernel:
+    """Return the sum over the windows that hold each entry of one number a window."""
+    moves, spatial = payload
+
+    def run(bar: Array) -> Array:
+        shape = (*bar.shape[: -len(spatial)], *spatial)
+        return transposed(sum_pool(moves), shape, bar, bar)
+
+    return run
+
+
+def max_share(payload: Any) -> Kernel:
+    """Return what the largest entries of each window get of its cotangent: equal shares."""
+    import jax.numpy as jnp
+
+    moves, spatial = payload
+    added = fold(payload)
+
+    def run(x: Array, top: Array, bar: Array) -> Array:
+        wide = (*top.shape, *[1] * len(spatial))
+        tied = (windows(x, moves, float("-inf")) == top.reshape(wide)).astype(x.dtype)
+        count = jnp.sum(tied, axis=tuple(range(-len(spatial), 0)), keepdims=True)
+        return added(tied * (bar.reshape(wide) / count))
+
+    return run
+
+
 PLANNERS: dict[str, Callable[[Any], Kernel]] = {
+    "max_pool": max_pool,
+    "max_share": max_share,
+    "sum_pool": sum_pool,
+    "sum_spread": sum_spread,
     "conv": conv,
     "conv_input": conv_input,
     "conv_weight": conv_weight,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 from typing import Any
+
+from symgrad.numeric.kernels_pools import Strided
 
 Array = Any
 Kernel = Callable[..., Any]
@@ -102,6 +105,19 @@ def fold(payload: Any) -> Kernel:
         return trimmed(found, pads)
 
     return run
+
+
+def strided() -> Strided:
+    """Return what poolings need of torch."""
+    import torch
+
+    return Strided(
+        padded=partial(widened, torch),
+        zeros=lambda shape, like: like.new_zeros(shape),
+        larger=lambda x, y, out: torch.maximum(x, y),
+        plus=lambda x, y, out: x + y,
+        number=lambda truths, like: truths.to(like.dtype),
+    )
 
 
 PLANNERS: dict[str, Callable[[Any], Kernel]] = {

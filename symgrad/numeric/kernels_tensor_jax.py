@@ -170,4 +170,5 @@ def table() -> dict[str, Planner]:
         "embed": lambda spec: lambda x: embedded(x, spec),
         "add_diagonal": lambda _: add_diagonal,
         "square": lambda _: jnp.square,
+        "above_zero": lambda _: lambda x: jnp.clip(jnp.ceil(x), 0, 1),
     }

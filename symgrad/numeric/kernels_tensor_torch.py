@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from symgrad.numeric import kernels_convolution_torch, kernels_einsum_torch
+from symgrad.numeric import kernels_convolution_torch, kernels_einsum_torch, kernels_pools
 from symgrad.numeric.kernels_arrays import Kernel
 from symgrad.numeric.kernels_tensor_arrays import Axes, Planner, planners
 
@@ -137,8 +137,11 @@ def table() -> dict[str, Planner]:
     return {
         **planners(TorchArrays()),
         **kernels_convolution_torch.PLANNERS,
+        **kernels_pools.planners(kernels_convolution_torch.strided()),
         "einsum": kernels_einsum_torch.planned,
         "embed": lambda spec: lambda x: kernels_einsum_torch.embedded(x, spec),
         "add_diagonal": lambda _: add_diagonal,
         "square": lambda _: torch.square,
+        "above_zero": lambda _: lambda x: torch.ceil(x).clamp(0, 1),
+        "relu": lambda _: lambda x: x.clamp_min(0),
     }

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.numeric import kernels_pools
 from symgrad.numeric.arithmetic import Floats
 from symgrad.numeric.deferred import special as sc
 from symgrad.numeric.kernels_einsum import diagonal_view, embedded
 from symgrad.numeric.program import ITEM, Program, TensorLoop
 from symgrad.numeric.repeats import repeated
-from symgrad.numeric.tensor_program import ADD_DIAGONAL, EMBED, SQUARE, Lean, Step
+from symgrad.numeric.tensor_pools import POOLS
+from symgrad.numeric.tensor_program import ABOVE_ZERO, ADD_DIAGONAL, EMBED, SQUARE, Lean, Step
 from symgrad.rules import einsums, opaque
 from symgrad.rules.tensor_site import Shape
 
@@ -25,7 +27,7 @@ Kernel = Callable[..., Any]
 VIEWS = frozenset(
     ["einsum", "reshape", "slice", "patches"]
 )  # whose results may look into an operand
-FRESH = frozenset(["embed", "add_diagonal", "unslice", "concat", "inv", "tril"])
+FRESH = frozenset(["embed", "add_diagonal", "unslice", "concat", "inv", "tril"]) | POOLS
 TRUTHS = frozenset(["lt", "le", "gt", "ge", "eq", "ne", "and", "or", "xor", "not"])
 
 
@@ -103,6 +105,10 @@ class TensorMachine:
             return add_diagonal
         if step.gate is SQUARE:
             return np.square
+        if step.gate is ABOVE_ZERO:
+            return _above_zero
+        if step.gate.name in POOLS:
+            return kernels_pools.PLANNERS[step.gate.name](step.payload)
         if isinstance(step.payload, TensorLoop):
             return self._loop(step)
         if step.gate in (opaque.CALL, opaque.SCAN, ITEM, opaque.WHOLE):
@@ -200,9 +206,16 @@ UFUNCS: dict[str, Any] = {
 }
 
 
+def _above_zero(x: Array, out: Array | None = None) -> Array:
+    """Return 1 above 0 and 0 elsewhere; nan stays nan."""
+    found = np.ceil(x, out=out)
+    return np.clip(found, 0, 1, out=None if np.ndim(found) == 0 else found)
+
+
 OVERWRITING: dict[str, Kernel] = {  # gates whose kernels are no ufuncs by themselves
     "relu": lambda x: np.maximum(x, 0.0, out=x),
     "sigmoid": lambda x: sc.expit(x, out=x),
+    "above_zero": lambda x: _above_zero(x, x),
 }
 
 

@@ -17,14 +17,16 @@ from sympy import S
 
 from symgrad.dag.carried import check_carried
 from symgrad.numeric.program import ITEM, Program, TensorLoop
+from symgrad.numeric.tensor_pools import Pools
 from symgrad.rules import arithmetic as rows
-from symgrad.rules import einsums
+from symgrad.rules import einsums, routing
 from symgrad.rules.row import Gate
 from symgrad.rules.tensor_site import Shape
 
 MOST_OPERANDS = 5  # of an einsum that others are written into
 EMBED = Gate("embed")  # what an einsum with a repeated output index ends in; payload: its spec
 SQUARE = Gate("square")  # a power with the exponent 2
+ABOVE_ZERO = Gate("above_zero")  # 1 above 0, 0 elsewhere; nan stays nan
 ADD_DIAGONAL = Gate("add_diagonal", arity=(2, 2))  # a matrix, and what is added to its diagonal
 
 
@@ -62,6 +64,7 @@ class Lean:
         numbers = dict(enumerate(program.constants, len(program.inputs)))
         self._ones = {slot for slot, n in numbers.items() if n is S.One}
         self._twos = {slot for slot, n in numbers.items() if n == 2}
+        self._zeros = {slot for slot, n in numbers.items() if n is S.Zero}
         self.steps: dict[int, Step] = {}
         self.shapes: dict[int, Shape] = dict.fromkeys(range(program.first), ())
         self.shapes |= dict(enumerate(shapes))
@@ -92,6 +95,7 @@ class Lean:
         self._prune()
         self._split()
         self._fuse_diagonals()
+        self._pool()
         self._prune()
         return self
 
@@ -116,8 +120,7 @@ class Lean:
         same: dict[int, int] = {}  # slots that turn out to be others
         for slot, old in list(self._appended()):
             step = Step(old.gate, tuple([same.get(a, a) for a in old.args]), old.payload)
-            if step.gate is rows.POW and step.args[1] in self._twos:
-                step = Step(SQUARE, step.args[:1])
+            step = self._simpler(step)
             if step.gate.shape is None and self.shapes[slot] and step.gate is not ITEM:
                 step = self._unspread(step, self.shapes[slot])
             if step.gate is einsums.EINSUM and not step.payload[1]:
@@ -125,13 +128,32 @@ class Lean:
             if step.gate is rows.MUL and any(self._places(a) for a in step.args):
                 step = self._as_einsum(step, self.shapes[slot])
             if step.gate is einsums.EINSUM:
-                step = self._without_ones(self._composed(step, uses))
+                step = self._without_ones(self._composed(self._turned(step, uses), uses))
                 ins, out, _ = step.payload
                 if ins == (out,) and not _repeats(out):
                     same[slot] = step.args[0]
                     continue
             self.steps[slot] = step
         self.outputs = tuple([same.get(o, o) for o in self.outputs])
+
+    def _simpler(self, step: Step) -> Step:
+        """Return a step with a quicker gate, where its constants allow one."""
+        if step.gate is rows.POW and step.args[1] in self._twos:
+            return Step(SQUARE, step.args[:1])
+        if step.gate is routing.INDICATOR and self._zeros.issuperset(step.args[1:]):
+            return Step(ABOVE_ZERO, step.args[:1])
+        return step
+
+    def _turned(self, step: Step, uses: Counter[int]) -> Step:
+        """Return an einsum that only turns another one as that one with turned axes."""
+        (first, *_), out, _ = step.payload
+        inner = self.steps.get(step.args[0])
+        plain = len(step.args) == 1 and sorted(first) == sorted(out) == sorted(set(out))
+        if not plain or inner is None or inner.gate is not einsums.EINSUM or uses[step.args[0]] > 1:
+            return step
+        ins, axes, fresh = inner.payload
+        payload = einsums.spec(ins, [axes[first.index(i)] for i in out], dict(fresh))
+        return Step(einsums.EINSUM, inner.args, payload)
 
     def _without_ones(self, step: Step) -> Step:
         """Return an einsum without factors of 1, unless nothing else is left."""
@@ -210,6 +232,14 @@ class Lean:
         if any(i not in out for one in ins for i in one):
             return False
         return len(ins) == 1 or (uses == 1 and len(ins) + operands - 1 <= MOST_OPERANDS)
+
+    def _pool(self) -> None:
+        """Turn reductions over windows, and their pullbacks, into poolings."""
+        pools = Pools(dict(self.steps), self.shapes)
+        for slot, step in self.steps.items():
+            found = pools.found(step)
+            if found is not None:
+                self.steps[slot] = Step(*found)
 
     # --- diagonals ---
 
