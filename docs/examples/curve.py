@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from math import ceil
 
 import numpy as np
 
 WIDTH, HEIGHT = 640, 360
-LEFT, RIGHT, TOP, BOTTOM = 76, 16, 16, 44
+LEFT, RIGHT, TOP, BOTTOM = 76, 16, 28, 44
 POINTS = 600  # more cannot be told apart at this width
 TICKS = 5
 STYLE = """text{font:13px sans-serif;fill:#333}path{fill:none;stroke:#1f5fbf;stroke-width:1.5}
-line{stroke:#8886}@media(prefers-color-scheme:dark){text{fill:#ddd}path{stroke:#7ab0ff}}"""
+line{stroke:#8886}line.level{stroke:#b45309;stroke-dasharray:6 4}
+@media(prefers-color-scheme:dark){text{fill:#ddd}path{stroke:#7ab0ff}}"""
 
 
-def curve_svg(losses: Sequence[float]) -> str:
-    """Return the curve as SVG; the axis is logarithmic where losses differ by 100 times."""
+def curve_svg(losses: Sequence[float], levels: Mapping[str, float] | None = None) -> str:
+    """Return the curve as SVG; the axis is logarithmic where losses differ by 100 times.
+
+    `levels` are losses to compare with: dashed lines, each with its name.
+    """
     steps, means = thinned(np.array(losses, dtype=float))
     logarithmic = bool(len(means)) and means.min() > 0 and means.max() > 100 * means.min()
     heights = np.log10(means) if logarithmic else means
-    low, high = bounds(heights)
+    marked = {n: np.log10(v) if logarithmic else v for n, v in (levels or {}).items()}
+    low, high = bounds(np.array([*heights, *marked.values()]))
     across = scale(0, max(len(losses), 1), LEFT, WIDTH - RIGHT)
     up = scale(low, high, HEIGHT - BOTTOM, TOP)
     line = " ".join(f"{across(s):.1f},{up(h):.1f}" for s, h in zip(steps, heights, strict=True))
     marks = [
         *(rule(up(v), f"{10**v if logarithmic else v:.3g}") for v in np.linspace(low, high, TICKS)),
         *(foot(across(s), f"{round(s):,}") for s in np.linspace(0, max(len(losses), 1), TICKS)),
+        *(level(up(v), name) for name, v in marked.items()),
         f'<text x="{(LEFT + WIDTH) / 2:.0f}" y="{HEIGHT - 6}" text-anchor="middle">step</text>',
         f'<text x="14" y="{HEIGHT / 2:.0f}" text-anchor="middle" '
         f'transform="rotate(-90 14 {HEIGHT / 2:.0f})">loss</text>',
@@ -67,6 +74,14 @@ def rule(y: float, label: str) -> str:
     return (
         f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
         f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{label}</text>'
+    )
+
+
+def level(y: float, name: str) -> str:
+    """Return a dashed line with its name above its right end."""
+    return (
+        f'<line class="level" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        f'<text x="{WIDTH - RIGHT}" y="{y - 5:.1f}" text-anchor="end">{escape(name)}</text>'
     )
 
 

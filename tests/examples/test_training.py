@@ -319,7 +319,7 @@ def path_of(svg: str) -> list[tuple[float, float]]:
 def test_a_curve_is_drawn_from_its_first_loss_to_its_last() -> None:
     points = path_of(curve.curve_svg([3.0, 2.0, 1.0]))
 
-    assert [16, 166, 316] == [y for _, y in points]
+    assert [28, 172, 316] == [y for _, y in points]
     assert curve.LEFT == points[0][0] < points[1][0] < points[2][0] < curve.WIDTH
 
 
