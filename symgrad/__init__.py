@@ -78,12 +78,22 @@ from symgrad.numeric.report import CheckReport
 from symgrad.rules.custom import gate
 from symgrad.show import examples
 from symgrad.show import formulas as _formulas
+from symgrad.show import reprs as _reprs
 from symgrad.show import tables as _tables
 from symgrad.show.derivation import explain
 from symgrad.show.draw_picture import Picture, draw
 
 # Rooms that serve lower ones when they load.
-_PROVIDERS = (_inner, _loops, _tensor_latex, _tensor_numpy, _saved_program, _formulas, _tables)
+_PROVIDERS = (
+    _inner,
+    _loops,
+    _tensor_latex,
+    _tensor_numpy,
+    _saved_program,
+    _formulas,
+    _reprs,
+    _tables,
+)
 
 __version__ = "0.1.0"
 

@@ -29,6 +29,7 @@ from symgrad.expr.numbers import as_expr
 from symgrad.expr.reader import Parsed, parse
 from symgrad.expr.region import has_axes
 from symgrad.expr.symbols import label, resolve
+from symgrad.registry import Shown
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 CONDITIONS = (Relational, BooleanAtom, BooleanFunction)
 
 
-class Graph:
+class Graph(Shown):
     """A frozen directed acyclic graph of gates.
 
     Parameters

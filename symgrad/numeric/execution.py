@@ -29,7 +29,7 @@ from symgrad.numeric.digits import evaluated
 from symgrad.numeric.local_tensors import local_jacobian
 from symgrad.numeric.numbers import as_value, broadcast, given
 from symgrad.numeric.sizes import has_tensors
-from symgrad.registry import service
+from symgrad.registry import Shown, service
 
 COMPLEX_ADVICE = "it is not analytic, so it has no complex derivative; give real numbers"
 
@@ -91,7 +91,7 @@ class NodeMap(Mapping[Any, Any]):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Run:
+class Run(Shown):
     """One forward and one backward walk of a graph, with everything on the way.
 
     Parameters

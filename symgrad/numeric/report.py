@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import GradientCheckError, UnknownNameError, hint
-from symgrad.registry import service
+from symgrad.registry import Shown, service
 
 HAPPY, FINE, UNEASY = 1e-7, 1e-4, 1e-2
 TINY = 1e-10  # gradients below this drown in rounding
@@ -54,7 +54,7 @@ class Entry:
         return self.verdict in ("happy", "fine", "kink")
 
 
-class CheckReport:
+class CheckReport(Shown):
     """The result of a gradient check; true if every variable passed.
 
     Attributes

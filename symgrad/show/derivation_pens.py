@@ -202,7 +202,14 @@ def _latex_line(line: Line) -> str:
 
 def _latex_part(part: Part) -> str:
     writer = LATEX.get(type(part))
-    return writer(part) if writer is not None else formula_latex(part)
+    return writer(part) if writer is not None else _latex_tidied(formula_latex(part))
+
+
+def _latex_tidied(written: str) -> str:
+    """Return LaTeX without needless brackets, and with a dot between numbers."""
+    written = re.sub(r"^\\left\((-[^()]*)\\right\)(?=$| [+-])", r"\1", written)
+    written = re.sub(r"\{\\left\((-[\d.]+)\\right\)\}", r"{\1}", written)
+    return re.sub(r"(?<=[\d)]) (?=\\left\(-[\d.]|\d)", r" \\cdot ", written)
 
 
 def _latex_words(part: Words) -> str:

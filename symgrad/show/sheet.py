@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -72,9 +73,26 @@ class Sheet:
         notes = [latex_text(note) for note in self.notes]
         return "\n".join([rf"\begin{{tabular}}{{{sides}}}", *body, r"\end{tabular}", *notes])
 
+    def _repr_html_(self) -> str:
+        """Return an HTML table; every cell is text."""
+        head = _row("th", self.columns, self.right)
+        body = "".join(_row("td", row, self.right) for row in self.rows)
+        notes = "".join(f"<p>{escape(visible(note))}</p>" for note in self.notes)
+        table = f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
+        return f'<div class="symgrad">{table}{notes}</div>'
+
     def records(self) -> list[dict[str, str]]:
         """Return the rows as dictionaries."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+def _row(tag: str, cells: Sequence[str], right: frozenset[int]) -> str:
+    """Return a row of an HTML table."""
+    made = []
+    for place, cell in enumerate(cells):
+        side = "right" if place in right else "left"
+        made.append(f'<{tag} style="text-align: {side}">{escape(visible(cell))}</{tag}>')
+    return f"<tr>{''.join(made)}</tr>"
 
 
 def shown(value: Any, digits: int = 6) -> str:
