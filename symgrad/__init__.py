@@ -82,6 +82,8 @@ from symgrad.show import reprs as _reprs
 from symgrad.show import tables as _tables
 from symgrad.show.derivation import explain
 from symgrad.show.draw_picture import Picture, draw
+from symgrad.show.page_file import page
+from symgrad.show.page_widget import widget
 
 # Rooms that serve lower ones when they load.
 _PROVIDERS = (
@@ -152,6 +154,7 @@ __all__ = [
     "ones",
     "outer",
     "pad",
+    "page",
     "parse",
     "prod",
     "reshape",
@@ -179,5 +182,6 @@ __all__ = [
     "value_and_grad",
     "vjp",
     "where",
+    "widget",
     "zeros",
 ]

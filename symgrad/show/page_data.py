@@ -17,6 +17,7 @@ from symgrad.dag.nodes import CONSTANT, VARIABLE
 from symgrad.errors import ShapeError, SymgradError, UnsupportedError
 from symgrad.expr.matrices import facts_of
 from symgrad.expr.printer import text
+from symgrad.expr.reader import Parsed, parse
 from symgrad.numeric.execution import Run
 from symgrad.show.account import Account, GateAccount, Wire, account
 from symgrad.show.alone import REFUSED
@@ -65,19 +66,20 @@ def record(
         If there are several outputs, a batch of points, or tensors without a point.
     """
     if isinstance(f, Run):
-        f, at, kinks = f.graph, _point(f), f.policy
-    source = graph(f)
+        at, kinks = _point(f), f.policy
+    source = f.graph if isinstance(f, Run) else graph(f)
     told = account(source, at, collapsed=None, kinks=kinks)
     _check(told)
     try:
         found = _computing(source, told, at, known)
     except RefusedError as error:
         found = _Teller(told, [], str(error), Writer(known, kinks)).gates()
+    whole = _whole(f, told)
     return {
         "schema": SCHEMA,
         "title": title,
-        "source": f if isinstance(f, str) else _whole(told)["text"],
-        "formula": _whole(told),
+        "source": f if isinstance(f, str) else whole["text"],
+        "formula": whole,
         "policy": kinks,
         **found,
     }
@@ -110,9 +112,7 @@ def _computing(
         raise RefusedError(f"an array has more than {LARGEST} entries")
     if any(facts_of(s) for s in told.graph.inputs):
         raise RefusedError("an input has declared facts, on whose space gradients are projected")
-    written = frozenset(
-        told.nodes.gates[g.node].name for g in told.gates if g.kind == "composite"
-    )
+    written = frozenset(told.nodes.gates[g.node].name for g in told.gates if g.kind == "composite")
     spread = told
     if written - SIMPLE:
         spread = account(source.expand(written - SIMPLE), at, collapsed=None, kinks=told.policy)
@@ -125,17 +125,20 @@ def _computing(
     return _Teller(spread, groups, "", Writer(known, told.policy)).gates()
 
 
-def _whole(told: Account) -> Record:
+def _whole(f: Any, told: Account) -> Record:
     """Return the formula of the output, or its name where that is long."""
-    nodes, output = told.nodes, told.outputs[0]
-    if len(told.visible) <= CLOSED:
-        try:
-            (found,) = write_all(nodes, [output])
-            if len(text(found)) <= LONG:
-                return _formula(found)
-        except REFUSED:
-            return _said(told.by_node[output].label)
-    return _said(told.by_node[output].label)
+    label = told.by_node[told.outputs[0]].label
+    if len(told.visible) > CLOSED:
+        return _said(label)
+    try:
+        found = parse(f) if isinstance(f, str) else f
+        if isinstance(found, Parsed):
+            found = found.expr
+        elif isinstance(found, (Graph, Run)):
+            (found,) = write_all(told.nodes, told.outputs)
+        return _formula(found) if len(text(found)) <= LONG else _said(label)
+    except REFUSED:
+        return _said(label)
 
 
 def _said(label: str) -> Record:
@@ -150,9 +153,7 @@ def _formula(found: Any) -> Record:
 class _Teller:
     """Writes the gates of an account, with those that stand for folded composites."""
 
-    def __init__(
-        self, told: Account, groups: list[Folded], refused: str, writer: Writer
-    ) -> None:
+    def __init__(self, told: Account, groups: list[Folded], refused: str, writer: Writer) -> None:
         self._told = told
         self._groups = {g.root: g for g in groups}
         self._refused = refused
@@ -163,7 +164,8 @@ class _Teller:
 
     def gates(self) -> Record:
         """Return the part of the record that is about gates."""
-        told, found = self._told, []
+        told = self._told
+        found: list[Record] = []
         folded_at: dict[int, int] = {}
         for gate in told.gates:
             self._place[gate.node] = len(found)
@@ -189,7 +191,7 @@ class _Teller:
         if not self._refused:
             return ""
         return (
-            f"Recomputation is by Python for this graph: in the page, {self._refused}. "
+            f"Recomputation is by Python for this graph: {self._refused}. "
             "The numbers are those of the point that was given."
         )
 

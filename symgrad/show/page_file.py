@@ -52,7 +52,7 @@ def packed(found: Any) -> str:
 
 def filled(kind: str, title: str, content: str) -> str:
     """Return the template with a record."""
-    head, _, tail = template().partition("@KIND@\">@RECORD@")
+    head, _, tail = template().partition('@KIND@">@RECORD@')
     head = head.replace("@TITLE@", html.escape(title[:200]))
     return f'{head}{kind}">{content}{tail}'
 

@@ -58,7 +58,7 @@ def folded(told: Account) -> list[Folded]:
     for gate in told.gates:
         for wire in gate.wires:
             readers.setdefault(wire.source, set()).add(gate.node)
-    found = []
+    found: list[Folded] = []
     for root, (name, members) in told.groups.items():
         alone = _alone(told, root, members)
         inner = set(members)

@@ -16,7 +16,7 @@ from sympy import Integer
 
 from symgrad.calculus.reverse import reverse
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Grower, Nodes
-from symgrad.errors import SymgradError, UnsupportedError
+from symgrad.errors import UnsupportedError
 from symgrad.numeric.arithmetic import Floats
 from symgrad.rules.row import Gate
 from symgrad.show.account import Account
@@ -93,7 +93,7 @@ class Writer:
         """
         name = {CONSTANT: "const", VARIABLE: "var"}.get(gate, gate.name)
         if name not in self.known and name not in ("const", "var"):
-            raise RefusedError(f"it has no `{name}`")
+            raise RefusedError(f"the page has no `{name}`")
         return self._place(self._names, name, self.table, name)
 
     def constant(self, value: Any) -> int:
@@ -115,7 +115,7 @@ class Writer:
     def operation(self, gate: Gate, args: list[int], payload: Any) -> Step:
         """Return one operation."""
         if gate.name in ORDERED and self._order(args) not in (0.0, 1.0):
-            raise RefusedError(f"it has `{gate.name}` of the orders 0 and 1 alone")
+            raise RefusedError(f"the page has `{gate.name}` of the orders 0 and 1 alone")
         found: Step = [self.gate(gate), args]
         return found if payload is None else [*found, plain(payload)]
 
@@ -245,11 +245,3 @@ def maps(
     """Return the map of each wire of a gate."""
     pulls = Pulls(writer, nodes, node, values)
     return [pulls.along(position) for position in positions]
-
-
-def refusal(error: SymgradError) -> str:
-    """Return the sentence that a page shows where it does not compute."""
-    return (
-        f"This page does not compute by itself: {error}. The numbers are Python's; "
-        "make the page anew for another point."
-    )

@@ -114,7 +114,7 @@ export class App {
     const panels = TABS.map((tab) => this.panel(tab, bodies[tab]));
     const cardBox = h("section", { class: "card", "aria-label": "Card of a gate" });
     const note = this.data.refusal && h("p", { class: "note" }, this.data.refusal);
-    const inputs = h("section", { class: "given", "aria-label": "Inputs" }, h("h2", {}, "Inputs"), note, this.inputs.element);
+    const inputs = h("section", { class: "given", "aria-label": "Inputs" }, h("h2", {}, "Inputs", h("small", {}, "value"), h("small", {}, "gradient")), note, this.inputs.element);
     const steps = h("div", { class: "steps", role: "toolbar", "aria-label": "Steps" }, reset, back, next, play, count);
     const header = h("header", {}, h("h1", {}, ...this.heading()), this.menu());
     const tablist = h("div", { class: "tabs", role: "tablist", "aria-label": "Views", keydown: (e) => this.tabKey(e as KeyboardEvent) }, ...tabs);
@@ -432,10 +432,12 @@ export class App {
     const marks = this.marks();
     const scene = this.scene();
     this.drawing.update(scene, marks);
-    const box = this.state.chosen ?? this.pointed ?? marks.active;
+    const first = this.data.inputs[0];
+    const box = this.state.chosen ?? this.pointed ?? marks.active ?? first?.gate ?? null;
     const known = box !== null && this.view.boxes.includes(box) ? box : null;
     const handlers = { toggle: (k: number) => this.fold(k), choose: (b: Box) => this.choose(b) };
-    this.parts.cardBox.replaceChildren(...card(scene, known, handlers));
+    const hint = h("p", { class: "hint" }, "Point at a gate, focus it or tap it: this card says what it does.");
+    this.parts.cardBox.replaceChildren(hint, ...card(scene, known, handlers));
     return marks;
   }
 
@@ -498,6 +500,6 @@ function legend(): HTMLElement {
     h("span", { class: "value" }, "above the wire: value, forward →"),
     h("span", { class: "grad" }, "below the wire: ← gradient of the output"),
     h("span", {}, "= local gradient × upstream gradient"),
-    h("span", {}, "⇉ distributor  ⇄ switcher  ⑂ router"),
+    h("span", {}, "⇉ distributor  ⇄ switcher  ⇝ router"),
   );
 }

@@ -31,9 +31,7 @@ function row(name: string | Node, ...content: (Node | string)[]): Element {
 }
 
 export function card(scene: Scene, box: Box | null, handlers: CardHandlers): Element[] {
-  if (box === null) {
-    return [h("p", { class: "hint" }, "Point at a gate, focus it or tap it: this card says what it does.")];
-  }
+  if (box === null) return [];
   return isPart(box) ? partCard(scene, box, handlers) : gateCard(scene, box, handlers);
 }
 

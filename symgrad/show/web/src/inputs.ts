@@ -1,12 +1,13 @@
 // Sliders and boxes for the inputs; a grid of boxes for a small tensor.
 
 import { at, type PageData } from "./data";
-import { h } from "./dom";
-import { dims, line, DASH } from "./format";
+import { h, numbers } from "./dom";
+import { dims, grid, line } from "./format";
 import { size, tensor, type Value } from "./tensors";
 import type { Scene } from "./steps";
 
-const MOST_BOXES = 36;
+const MOST_BOXES = 36; // numbers of a tensor that have a box each
+const MOST_INPUTS = 60; // inputs that have a row each
 
 export interface InputHandlers {
   change: (index: number, value: Value) => void;
@@ -25,12 +26,12 @@ export class Inputs {
 
   constructor(data: PageData, values: Value[], handlers: InputHandlers, id: (n: string) => string) {
     this.element = h("div", { class: "inputs" });
-    data.inputs.forEach((input, k) => {
+    data.inputs.slice(0, MOST_INPUTS).forEach((input, k) => {
       const { shape } = at(data.gates, input.gate);
       const row = h("div", { class: "input", role: "group", "aria-label": `Input ${input.name}` });
       const name = id(`input${k}`);
       const label = h("label", { for: name, class: "sign" }, input.name);
-      const grad = h("output", { class: "num grad", for: name });
+      const grad = h("output", { class: "num grad", for: name, "aria-label": `gradient by ${input.name}` });
       const path = h(
         "button",
         { type: "button", class: "quiet", "aria-pressed": "false", click: () => handlers.path(k) },
@@ -45,6 +46,8 @@ export class Inputs {
       this.element.append(row);
       this.rows.push({ set: editor.set, grad, path });
     });
+    const more = data.inputs.length - this.rows.length;
+    if (more > 0) this.element.append(h("p", { class: "hint" }, `${more} more inputs are set from Python.`));
   }
 
   set(index: number, value: Value): void {
@@ -55,7 +58,10 @@ export class Inputs {
     this.rows.forEach((row, k) => {
       const gate = at(scene.data.inputs, k).gate;
       const known = scene.ready && graded(gate);
-      row.grad.textContent = `gradient ${known ? line(scene.numbers.grads[gate]) : DASH}`;
+      const found = known ? scene.numbers.grads[gate] : null;
+      const rows = found == null ? null : grid(found);
+      if (rows && rows.length * rows[0]!.length > 1) row.grad.replaceChildren(numbers(rows));
+      else row.grad.textContent = line(found);
       row.path.setAttribute("aria-pressed", String(chosen === k));
     });
   }

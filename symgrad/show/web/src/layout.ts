@@ -31,7 +31,7 @@ export interface Picture {
 export const LINE = 14;
 const RADIUS = 22;
 
-function wide(text: string, each = 8.4): number {
+function wide(text: string, each = 9.6): number {
   return [...text].length * each;
 }
 
@@ -59,7 +59,7 @@ function labelSize(data: PageData, edge: Edge, detailed: boolean): { width: numb
   if (isPart(edge.from) || isPart(edge.to)) return { width: 40, height: 2 * LINE };
   if (!found) return { width: 64, height: 2 * LINE };
   const tensor = source.shape.length > 0;
-  const width = found.columns * 46 + 8;
+  const width = found.columns * 50 + 12;
   const scalar = detailed ? 98 : 52;
   return {
     width: tensor ? width : scalar,
@@ -88,11 +88,11 @@ export function placed(data: PageData, view: View, sideways: boolean, detailed: 
     }
   }
   view.edges.forEach((edge, k) => {
-    const label = { ...labelSize(data, edge, detailed), labelpos: "c" };
+    const label = { ...labelSize(data, edge, detailed), labelpos: sideways ? "c" : "r", labeloffset: 2 };
     graph.setEdge(`b${edge.from}`, `b${edge.to}`, label, `e${k}`);
   });
   graph.setNode("out", { width: 2, height: 2 });
-  graph.setEdge(`b${view.boxOf(view.output)}`, "out", { width: 46, height: 3 * LINE, labelpos: "c" });
+  graph.setEdge(`b${view.boxOf(view.output)}`, "out", { width: 46, height: 3 * LINE, labelpos: sideways ? "c" : "r", labeloffset: 2 });
   layout(graph);
   return read(graph, data, view, sideways);
 }

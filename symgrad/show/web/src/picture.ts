@@ -27,7 +27,9 @@ export interface Handlers {
   toggle: (group: number) => void;
 }
 
-const ROLE_SIGNS = { distributor: "⇉", switcher: "⇄", router: "⑂", "": "" } as const;
+const FRAME = 18; // pixels above the gates of a frame, for its name
+
+const ROLE_SIGNS = { distributor: "⇉", switcher: "⇄", router: "⇝", "": "" } as const;
 
 interface Label {
   route: Route | null;
@@ -54,7 +56,7 @@ export class Drawing {
     private readonly handlers: Handlers,
     id: (name: string) => string,
   ) {
-    this.detailed = view.boxes.length <= DETAILED;
+    this.detailed = sideways && view.boxes.length <= DETAILED;
     this.picture = placed(data, view, sideways, this.detailed);
     const { width, height } = this.picture;
     this.svg = s("svg", {
@@ -70,7 +72,7 @@ export class Drawing {
         {},
         s(
           "marker",
-          { id: arrow, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" },
+          { id: arrow, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 9, markerHeight: 9, markerUnits: "userSpaceOnUse", orient: "auto" },
           s("path", { d: "M0 0L8 4L0 8z", class: "arrow" }),
         ),
       ),
@@ -86,11 +88,15 @@ export class Drawing {
 
   private drawFrame(group: number, place: Place): void {
     const { label } = at(this.data.groups, group);
-    const [left, top] = [place.x - place.width / 2 - 2, place.y - place.height / 2 - 8];
+    const [left, top] = [place.x - place.width / 2 - 2, place.y - place.height / 2 - FRAME];
     const toggle = () => this.handlers.toggle(group);
     const text = `▾ ${label}`;
+    const { sideways } = this.picture;
+    const extra = sideways ? 0 : 26;
+    const width = text.length * 7 + 12;
+    const tag = sideways ? left + 6 : left + place.width - width + 4;
     this.svg.append(
-      s("rect", { x: left, y: top, width: place.width + 4, height: place.height + 12, rx: 10, class: "frame" }),
+      s("rect", { x: left - extra, y: top, width: place.width + 4 + extra, height: place.height + FRAME + 4, rx: 10, class: "frame" }),
       s(
         "g",
         {
@@ -103,8 +109,8 @@ export class Drawing {
           click: toggle,
           keydown: (event) => pressed(event, toggle),
         },
-        s("rect", { x: left + 6, y: top - 9, width: text.length * 7 + 12, height: 18, rx: 9 }),
-        s("text", { x: left + 12, y: top + 4 }, text),
+        s("rect", { x: tag, y: top - 9, width, height: 18, rx: 9 }),
+        s("text", { x: tag + 6, y: top + 4 }, text),
       ),
     );
   }
@@ -139,16 +145,16 @@ export class Drawing {
   private labelAt(place: Place, shape: number[], route: Route | null, detailed: boolean): Label {
     const found = labelGrid(shape) ?? { rows: 1, columns: 1 };
     const group = s("g", { class: "label" });
+    const { sideways } = this.picture;
+    const [x, anchor] = sideways ? [place.x, "middle"] : [place.x - place.width / 2 + 5, "start"];
     const row = (kind: string, top: number, k: number) =>
-      s("text", { x: place.x, y: top + k * LINE, class: kind, "text-anchor": "middle" });
-    const values = Array.from({ length: found.rows }, (_, k) =>
-      row("value", place.y - 5 - (found.rows - 1) * LINE, k),
-    );
-    const products = Array.from({ length: found.rows }, (_, k) => row("grad", place.y + LINE, k));
+      s("text", { x, y: top + k * LINE, class: kind, "text-anchor": anchor });
+    const over = (found.rows - 1) * LINE + (sideways ? 5 : 3);
+    const values = Array.from({ length: found.rows }, (_, k) => row("value", place.y - over, k));
+    const under = sideways ? 0 : -1;
+    const products = Array.from({ length: found.rows }, (_, k) => row("grad", place.y + LINE + under, k));
     const below = place.y + LINE * (found.rows + 1) - 2;
-    const detail = detailed
-      ? s("text", { x: place.x, y: below, class: "detail", "text-anchor": "middle" })
-      : null;
+    const detail = detailed ? row("detail", below, 0) : null;
     group.append(...values, ...products);
     if (detail) group.append(detail);
     this.svg.append(group);
@@ -213,15 +219,21 @@ export class Drawing {
     const top = place.y - place.height / 2 - 3;
     if (!leaf) {
       const label = [...gate.label].length > 14 ? `${[...gate.label].slice(0, 13).join("")}…` : gate.label;
-      found.push(s("text", { x: place.x, y: top, class: "under", "text-anchor": "middle" }, label));
+      const { sideways } = this.picture;
+      const spot = sideways
+        ? { x: place.x, y: top, "text-anchor": "middle" }
+        : { x: place.x - place.width / 2 - 3, y: place.y - 8, "text-anchor": "end" };
+      found.push(s("text", { ...spot, class: "under" }, label));
     }
     if (gate.role) {
       const [x, y] = [place.x + place.width / 2 - 3, top + 8];
       found.push(s("text", { x, y, class: "role" }, ROLE_SIGNS[gate.role]));
     }
     if (this.view.readers[box]!.length > 1 && !gate.shape.length) {
-      const below = { x: place.x, y: place.y + place.height / 2 + 12 };
-      const sum = s("text", { ...below, class: "grad sum", "text-anchor": "middle" });
+      const below = this.picture.sideways
+        ? { x: place.x, y: place.y + place.height / 2 + 12, "text-anchor": "middle" }
+        : { x: place.x - place.width / 2 - 4, y: place.y + 16, "text-anchor": "end" };
+      const sum = s("text", { ...below, class: "grad sum" });
       this.sums.set(box, sum);
       found.push(sum);
     }
@@ -348,7 +360,7 @@ export function pressed(event: Event, act: () => void): void {
 }
 
 function write(rows: SVGTextElement[], value: Value | null | undefined, known: boolean): void {
-  const texts = value == null ? [[DASH]] : grid(value, 3, 16);
+  const texts = value == null ? [[DASH]] : padded(grid(value, 3, 16));
   rows.forEach((row, k) => {
     let text = known ? (texts?.[k]?.join("  ") ?? "") : "";
     if (known && !texts && k === 0 && value != null && typeof value !== "number") {
@@ -356,6 +368,13 @@ function write(rows: SVGTextElement[], value: Value | null | undefined, known: b
     }
     if (row.textContent !== text) row.textContent = text;
   });
+}
+
+/** Return rows whose columns are equally wide, by spaces as wide as a digit. */
+function padded(rows: string[][] | null): string[][] | null {
+  if (!rows || rows[0]!.length < 2) return rows;
+  const widths = rows[0]!.map((_, j) => Math.max(...rows.map((row) => row[j]!.length)));
+  return rows.map((row) => row.map((x, j) => x.padStart(widths[j]!, "\u2007")));
 }
 
 function at2(places: Map<Box, Place>, box: Box): Place {
