@@ -1,0 +1,237 @@
+"""Equations of a module: what it computes and what its derived pullback computes, line by line.
+
+Reads the tables of the engine's own regions; derives nothing. A line names one or several values
+of one formula; calls of blocks and loops are lines of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sympy import Basic, Symbol
+
+from symgrad.calculus.loops import Derived, LinearLoop
+from symgrad.calculus.notation.lines import let_tensors
+from symgrad.dag.digraph import Graph
+from symgrad.dag.nodes import ADD, CONSTANT, VARIABLE, Nodes, reachable
+from symgrad.dag.regions import Region
+from symgrad.expr.symbols import label
+from symgrad.expr.tensors import Applied, TensorSymbol
+from symgrad.rules import opaque
+
+CALLS = ("call", "scan")
+Named = Sequence[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """A derived region: what it was derived from, and how."""
+
+    origin: Region
+    derived: Derived | LinearLoop
+
+    @property
+    def loop(self) -> bool:
+        """Whether it is the body of a loop."""
+        return isinstance(self.derived, LinearLoop)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`names = value`, or `names += value`.
+
+    Parameters
+    ----------
+    names : tuple of str
+        What the values are called; `_` for an output that nobody reads.
+    value : Expr or tensor
+        The formula; of a call, its first output that is read.
+    adds : bool
+        Whether the value is added to what was there.
+    """
+
+    names: tuple[str, ...]
+    value: Any
+    adds: bool = False
+
+    @property
+    def call(self) -> Any:
+        """The block that is called, or None."""
+        return called(self.value)
+
+
+def called(value: Any) -> Any:
+    """Return the block of a call or loop, or None."""
+    found = isinstance(value, Applied) and value.name in CALLS
+    return value.params[0] if found else None
+
+
+def region_of(block: Any) -> Region:
+    """Return the region of a block, which exists once the block stood in a graph."""
+    own: Region | None = getattr(block, "region", None)
+    return Region.of(block, _never) if own is None else own
+
+
+def _never(block: Any) -> Region:
+    raise KeyError(f"block `{block.name}` has no region")
+
+
+def pullbacks(regions: Iterable[Region]) -> dict[int, Pulled]:
+    """Return what each derived region of some regions was derived from, by identity."""
+    found = {}
+    for origin in regions:
+        for kept in list(origin.derived.values()):
+            if isinstance(kept, Derived):
+                found[id(kept.region)] = Pulled(origin, kept)
+            elif isinstance(kept, LinearLoop):
+                found[id(kept.parts.linear)] = Pulled(origin, kept)
+    return found
+
+
+# --- names of the values of calls ---
+
+
+def names_of_calls(
+    nodes: Nodes,
+    mask: Sequence[int],
+    named: Mapping[int, str],
+    derived: Mapping[int, Pulled],
+    taken: set[str],
+) -> dict[int, str]:
+    """Return a name for every value of a call or loop: h1, h2, ... and dx for what comes back.
+
+    Parameters
+    ----------
+    nodes, mask
+        The table, and which of its nodes count.
+    named : mapping of int to str
+        Names that are there already; they stay.
+    derived : mapping of int to Pulled
+        Regions of derivatives.
+    taken : set of str
+        Names of other things; it grows.
+    """
+    found = dict(named)
+    taken.update(named.values())
+    count = 0
+    for node, gate in enumerate(nodes.gates):
+        if not mask[node] or gate not in opaque.OF_TENSORS or node in found:
+            continue
+        region, index, _ = nodes.payloads[node]
+        back = derived.get(id(region))
+        if back is None:
+            count += 1
+            found[node] = fresh("h", taken, count)
+        else:
+            found[node] = fresh(f"d{_operand(nodes, node, back, index, found)}", taken)
+    return found
+
+
+def _operand(
+    nodes: Nodes, node: int, back: Pulled, index: int, found: Mapping[int, str]
+) -> str:
+    """Return what the operand is called whose cotangent a derived call gives."""
+    places = {place: k for k, place in back.derived.results.items()}
+    place = places[index]
+    if not back.loop:
+        operand = nodes.args[node][place]
+        if nodes.gates[operand] is VARIABLE:
+            return label(nodes.payloads[operand])
+        if operand in found:
+            return found[operand]
+    return label(back.origin.symbols[place])
+
+
+def fresh(stem: str, taken: set[str], number: int = 0) -> str:
+    """Return a name that nothing else has, and note it."""
+    name = f"{stem}{number}" if number else stem
+    while name in taken:
+        number += 1
+        name = f"{stem}{number}" if not stem[-1].isdigit() else f"{stem}_{number}"
+    taken.add(name)
+    return name
+
+
+# --- lines ---
+
+
+def lines_of(
+    nodes: Nodes, wanted: Named, names: Mapping[int, str], taken: set[str]
+) -> list[tuple[str, Any]]:
+    """Return names and formulas of some nodes, and of what they share, in order.
+
+    Parameters
+    ----------
+    nodes : Nodes
+        The table.
+    wanted : sequence of (str, int)
+        What is asked for.
+    names : mapping of int to str
+        Names of further nodes, each of which is a line.
+    taken : set of str
+        Names that shared values may not have.
+    """
+    first: dict[int, str] = {}
+    for name, node in wanted:
+        if nodes.gates[node] not in (VARIABLE, CONSTANT):
+            first.setdefault(node, names.get(node, name))
+    inner = _read_by_others(nodes, list(first))
+    tops = [node for node in first if node not in inner]
+    known = {**names, **{node: first[node] for node in inner}}
+    kept = {n: node for node, n in known.items() if node not in tops}
+    graph = Graph(nodes, tops, kept)
+    replaced, reduced = let_tensors(graph, tops) if tops else ([], [])
+    found = [(symbol.name, symbol, value) for symbol, value in replaced]
+    renamed = _tidied(found, set(known.values()), taken)
+    pairs = [(n, _put(value, renamed)) for n, value in _with_names(found, renamed)]
+    pairs += [(first[n], _put(e, renamed)) for n, e in zip(tops, reduced, strict=True)]
+    aliases = [(name, _alias(nodes, node, first)) for name, node in wanted
+               if first.get(node) != name]  # fmt: skip
+    return pairs + aliases
+
+
+def _read_by_others(nodes: Nodes, outputs: Sequence[int]) -> set[int]:
+    """Return the outputs that other outputs are made of."""
+    found = set()
+    for output in outputs:
+        mask = reachable(nodes, [output])
+        found |= {other for other in outputs if other != output and mask[other]}
+    return found
+
+
+def _alias(nodes: Nodes, node: int, first: Mapping[int, str]) -> Any:
+    if node in first:
+        return Symbol(first[node])
+    return nodes.payloads[node]
+
+
+def _with_names(
+    found: Sequence[tuple[str, Any, Any]], renamed: Mapping[Any, Any]
+) -> list[tuple[str, Any]]:
+    return [(renamed[s].name if s in renamed else name, value) for name, s, value in found]
+
+
+def _tidied(
+    found: Sequence[tuple[str, Any, Any]], known: set[str], taken: set[str]
+) -> dict[Any, Any]:
+    """Return other symbols for shared values whose letters are taken."""
+    made: dict[Any, Any] = {}
+    for name, symbol, _ in found:
+        if name in known:
+            continue
+        other = fresh(name.rstrip("0123456789"), taken)
+        if other != name:
+            made[symbol] = like(symbol, other)
+    return made
+
+
+def like(symbol: Any, name: str) -> Any:
+    """Return a symbol of another name and the same shape."""
+    shape = getattr(symbol, "shape", ()) or ()
+    return TensorSymbol(name, shape) if shape else Symbol(name)
+
+
+def _put(value: Any, renamed: Mapping[Any, Any]) -> Any:
+    return value.xreplace(dict(renamed)) if renamed and isinstance(value, Basic) else value

@@ -1,0 +1,301 @@
+"""Pages of an outline: the network, then each block and loop once, with its inputs and lines.
+
+A page holds names and formulas; how they are written is in `outline`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from symgrad.calculus.loops import Derived, LinearLoop
+from symgrad.dag.nodes import ADD, VARIABLE, Nodes, reachable
+from symgrad.dag.regions import Region
+from symgrad.expr.symbols import label
+from symgrad.rules import opaque
+from symgrad.show.outline_lines import (
+    Line,
+    Named,
+    Pulled,
+    called,
+    fresh,
+    like,
+    lines_of,
+    names_of_calls,
+    region_of,
+)
+
+ONLY, SEVERAL = "out", "out{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one module computes, and what its pullback computes.
+
+    Parameters
+    ----------
+    name : str
+        What it is called.
+    inputs : tuple of (str, tuple)
+        Its operands with their shapes.
+    outputs : tuple of str
+        What its values are called in the lines.
+    forward, backward : tuple of Line
+        In an order in which they can be computed.
+    form : ScanForm, optional
+        How a loop runs.
+    """
+
+    name: str
+    inputs: tuple[tuple[str, Any], ...]
+    outputs: tuple[str, ...]
+    forward: tuple[Line, ...]
+    backward: tuple[Line, ...]
+    form: Any = None
+
+    def called(self) -> list[tuple[Region, Any]]:
+        """Return the regions that are called, in order, with how a loop over one runs."""
+        found: dict[int, tuple[Region, Any]] = {}
+        for line in self.forward:
+            if line.call is not None:
+                region = region_of(line.call).plain
+                found.setdefault(id(region), (region, line.value.params[2:]))
+        return list(found.values())
+
+    def count(self, region: Region) -> int:
+        """Return how often it calls a region."""
+        calls = [line.call for line in self.forward if line.call is not None]
+        return sum(region_of(block).plain is region for block in calls)
+
+
+@dataclass
+class Draft:
+    """A page in the making: a table, what is wanted of it, and names.
+
+    Parameters
+    ----------
+    nodes : Nodes
+        The table.
+    forward, backward : sequence of (str, int)
+        The values and cotangents that the page gives.
+    names : dict of int to str
+        Names of further nodes, each of which is a line.
+    symbols : dict
+        Other symbols for variables.
+    adds : set of str
+        Names to which the line's value is added.
+    """
+
+    nodes: Nodes
+    forward: Named
+    backward: Named
+    names: dict[int, str] = field(default_factory=dict)
+    symbols: dict[Any, Any] = field(default_factory=dict)
+    adds: frozenset[str] = frozenset()
+
+    def lines(
+        self, derived: Mapping[int, Pulled], taken: set[str]
+    ) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+        """Return the lines forward and backward; `taken` grows by the names they use."""
+        wanted = [*self.forward, *self.backward]
+        taken.update(name for name, _ in wanted)
+        mask = reachable(self.nodes, [node for _, node in wanted])
+        own = {node: name for name, node in reversed(wanted)
+               if self.nodes.gates[node] in opaque.OF_TENSORS}  # fmt: skip
+        names = names_of_calls(self.nodes, mask, {**own, **self.names}, derived, taken)
+        pairs = lines_of(self.nodes, wanted, names, taken)
+        pairs = [(name, value.xreplace(self.symbols)) for name, value in pairs]
+        made = _grouped(_without_kept(pairs), self.adds)
+        needed = _needed(made, [name for name, _ in self.forward])
+        ahead = tuple(line for line in made if needed.intersection(line.names))
+        return ahead, tuple(line for line in made if not needed.intersection(line.names))
+
+
+def _without_kept(pairs: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Return pairs but for what a loop stacks for its derivative alone."""
+    found = []
+    for name, value in pairs:
+        block = called(value)
+        if block is not None:
+            region = region_of(block)
+            if value.params[1] >= len(region.plain.outputs) and region.extends is not None:
+                continue
+        found.append((name, value))
+    return found
+
+
+def _grouped(pairs: Sequence[tuple[str, Any]], adds: frozenset[str]) -> list[Line]:
+    """Return lines; the values of one call are one line, where the first of them stands."""
+    groups: dict[Any, dict[int, str]] = {}
+    for name, value in pairs:
+        if called(value) is not None:
+            groups.setdefault(_call_key(value), {}).setdefault(value.params[1], name)
+    made, done = [], set()
+    for name, value in pairs:
+        key = _call_key(value) if called(value) is not None else None
+        if key is None:
+            made.append(Line((name,), value, name in adds))
+        elif key not in done:
+            done.add(key)
+            made.append(Line(_ports(called(value), groups[key]), value))
+    return made
+
+
+def _call_key(value: Any) -> Any:
+    block, _, *form = value.params
+    return id(region_of(block).plain), tuple(form), value.operands
+
+
+def _ports(block: Any, given: Mapping[int, str]) -> tuple[str, ...]:
+    """Return a name for each output up to the last that is read."""
+    if block.name.startswith("d") and getattr(block, "region", None) is not None:
+        return tuple(name for _, name in sorted(given.items()))
+    return tuple(given.get(k, "_") for k in range(len(region_of(block).plain.outputs)))
+
+
+def _needed(lines: Sequence[Line], wanted: Sequence[str]) -> set[str]:
+    """Return the names that some values need, themselves included."""
+    by_name = {name: line for line in lines for name in line.names if name != "_"}
+    needed, stack = set(wanted), list(wanted)
+    while stack:
+        line = by_name.get(stack.pop())
+        if line is None:
+            continue
+        for symbol in line.value.free_symbols:
+            name = label(symbol)
+            if name not in needed:
+                needed.add(name)
+                stack.append(name)
+    return needed
+
+
+# --- one page each ---
+
+
+def block_page(region: Region, pulled: Pulled | None, derived: Mapping[int, Pulled]) -> Page:
+    """Return the page of a block."""
+    taken = {label(s) for s in region.symbols}
+    outputs = _output_names(region, taken)
+    forward = list(zip(outputs, region.outputs, strict=True))
+    draft = Draft(region.nodes, forward, [])
+    if pulled is not None:
+        assert isinstance(pulled.derived, Derived)
+        back = pulled.derived.region
+        results = pulled.derived.results.items()
+        names = [f"d{label(region.symbols[k])}" for k, _ in results]
+        wanted = [(n, back.outputs[place]) for n, (_, place) in zip(names, results, strict=True)]
+        bars = back.symbols[len(region.inputs) :]
+        shown = [_bar_name(label(s), outputs) for s in bars]
+        taken.update(shown)
+        draft = Draft(back.nodes, forward, wanted)
+        draft.symbols = {s: like(s, n) for s, n in zip(bars, shown, strict=True)}
+    ahead, behind = draft.lines(derived, taken)
+    return Page(region.name, _inputs(region), tuple(outputs), ahead, behind)
+
+
+def _output_names(region: Region, taken: set[str]) -> list[str]:
+    if len(region.outputs) == 1:
+        return [fresh(ONLY, taken)]
+    return [fresh(SEVERAL.format(k), taken) for k in range(len(region.outputs))]
+
+
+def _bar_name(name: str, outputs: Sequence[str]) -> str:
+    """Return `dout` or `dout2` for what the engine calls `dy` or `dy2`."""
+    place = "".join(c for c in name if c.isdigit())
+    return f"d{outputs[int(place) if place else 0]}"
+
+
+def _inputs(region: Region) -> tuple[tuple[str, Any], ...]:
+    return tuple((label(s), region.shape(n)) for s, n in zip(region.symbols, region.inputs,
+                 strict=True))  # fmt: skip
+
+
+def loop_page(
+    region: Region, form: Any, pulled: Pulled | None, derived: Mapping[int, Pulled]
+) -> Page:
+    """Return the page of a loop: what one step computes at time t, and its pullback."""
+    carries, streams = form.carries, form.streams
+    names = [label(s) for s in region.symbols]
+    taken = set(names)
+    outputs = [f"{n}[t]" for n in names[:carries]]
+    kept = len(region.outputs) - carries
+    outputs += [f"{fresh('y', taken, k * (kept > 1))}[t]" for k in range(1, kept + 1)]
+    forward = list(zip(outputs, region.outputs, strict=True))
+    draft = Draft(region.nodes, forward, [])
+    draft.symbols = _timed(region, carries, streams)
+    if pulled is None:
+        ahead, _ = draft.lines(derived, taken)
+        return Page(region.name, _inputs(region), tuple(outputs), ahead, (), form)
+    assert isinstance(pulled.derived, LinearLoop)
+    draft.names = _names_of_kept(region, pulled.derived, outputs, carries, taken)
+    ahead, _ = draft.lines(derived, taken)
+    back = _backward(region, pulled.derived, draft, carries, streams)
+    behind = sum(back.lines(derived, taken), ())
+    return Page(region.name, _inputs(region), tuple(outputs), ahead, behind, form)
+
+
+def _timed(region: Region, carries: int, streams: int) -> dict[Any, Any]:
+    """Return symbols with their time: of carries the step before, of streams this one."""
+    times = ["t-1"] * carries + ["t"] * streams
+    pairs = zip(region.symbols, times, strict=False)
+    return {s: like(s, f"{label(s)}[{time}]") for s, time in pairs}
+
+
+def _names_of_kept(
+    region: Region, loop: LinearLoop, outputs: Sequence[str], carries: int, taken: set[str]
+) -> dict[int, str]:
+    """Return names of the values of a step that its pullback reads."""
+    forward, found = loop.parts.forward, {}
+    of_outputs = dict(zip(reversed(region.outputs), reversed(outputs), strict=True))
+    for place in loop.parts.kept:
+        node = forward.outputs[place]
+        gate = region.nodes.gates[node]
+        if gate is not VARIABLE:
+            found[node] = of_outputs.get(node) or fresh(gate.letter, taken)
+    return found
+
+
+def _backward(
+    region: Region, loop: LinearLoop, draft: Draft, carries: int, streams: int
+) -> Draft:
+    """Return the pullback of a step: what comes back from t goes to t - 1."""
+    parts, linear = loop.parts, loop.parts.linear
+    names = [label(s) for s in region.symbols]
+    outputs = [name for name, _ in draft.forward]
+    kept = [parts.forward.outputs[k] for k in parts.kept]
+    inner = {**{n: k.name for n, k in _inner_symbols(region, draft)}, **draft.names}
+    given = [
+        *(f"d{names[k]}[t]" for k in loop.carried),
+        *(f"d{names[k]}" for k in loop.gathered),
+        *(f"d{outputs[k]}" for k in loop.seeds),
+        *(f"{names[k]}[t]" for k in parts.streams),
+        *(inner[node] for node in kept),
+        *(names[k] for k in parts.params),
+    ]
+    symbols = {s: like(s, n) for s, n in zip(linear.symbols, given, strict=True)}
+    sums = {linear.inputs[len(loop.carried) + j] for j in range(len(loop.gathered))}
+    wanted, adds = [], set()
+    for k, place in loop.results.items():
+        node = linear.outputs[place]
+        if k in loop.gathered:
+            adds.add(f"d{names[k]}")
+            node = _added(linear.nodes, node, sums)
+        time = "[t-1]" if k < carries else "[t]" if k < carries + streams else ""
+        wanted.append((f"d{names[k]}{time}", node))
+    return Draft(linear.nodes, [], wanted, {}, symbols, frozenset(adds))
+
+
+def _inner_symbols(region: Region, draft: Draft) -> list[tuple[int, Any]]:
+    """Return the variables of a step with the symbols that stand for them."""
+    pairs = zip(region.inputs, region.symbols, strict=True)
+    return [(node, draft.symbols.get(s, s)) for node, s in pairs if hasattr(s, "name")]
+
+
+def _added(nodes: Nodes, node: int, sums: set[int]) -> int:
+    """Return what is added to a running sum."""
+    if nodes.gates[node] is ADD:
+        others = [a for a in nodes.args[node] if a not in sums]
+        if len(others) == 1:
+            return others[0]
+    return node
