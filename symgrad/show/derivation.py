@@ -59,6 +59,11 @@ class Derivation:
     digits: int = 6
     format: str = "text"
 
+    def __post_init__(self) -> None:
+        if self.format not in pens.FORMATS:
+            known = ", ".join(pens.FORMATS)
+            raise UnsupportedError(f"format={self.format!r} is not a format; use one of {known}")
+
     def __str__(self) -> str:
         return pens.FORMATS[self.format](self.sections)
 
@@ -297,7 +302,7 @@ def explain(
     digits: int = 6,
     kinks: str = "min_norm",
 ) -> Derivation:
-    """Derive the gradient of a formula by the chain rule, gate by gate, in words a person reads.
+    """Derive the gradient of a formula by the chain rule, gate by gate.
 
     Parameters
     ----------
@@ -308,7 +313,7 @@ def explain(
     at : mapping of name or symbol to number or array, optional
         The point; without one there are no numbers.
     format : {"text", "markdown", "latex"}
-        What `str` gives; a notebook shows Markdown, or LaTeX for `"latex"`.
+        What `str` gives.
     expanded : bool
         Whether composite gates, such as a sigmoid, are told gate by gate instead of as one.
     digits : int
@@ -331,20 +336,17 @@ def explain(
     >>> print(explain("q = x + y; f = q*z", "z", {"x": -2, "y": 5, "z": -4}))
     Forward: every value, from the inputs to f
       x = -2
-      y = 5
-      q = x + y = -2 + 5 = 3
-      z = -4
-      f = q*z = 3*(-4) = -12
     ...
     """
-    if format not in pens.FORMATS:
-        known = ", ".join(pens.FORMATS)
-        raise UnsupportedError(f"format={format!r} is not a format; use one of {known}")
     source = f if isinstance(f, Run) else scalar(f, kinks)
     told = account(source, at, collapsed=not expanded, kinks=kinks)
+    return Derivation(told, _wanted(told, wrt), digits, format)
+
+
+def _wanted(told: Account, wrt: Any) -> tuple[int, ...]:
+    """Return the nodes that are asked for; every variable by default."""
     if wrt is None:
-        asked: list[Any] = list(told.graph.input_nodes)
-    else:
-        asked = [told.graph.node(w) for w in (wrt if isinstance(wrt, (list, tuple)) else [wrt])]
-    wanted = tuple(n for n in asked if n is not None and n in told.by_node)
-    return Derivation(told, wanted, digits, format)
+        return told.graph.input_nodes
+    asked = wrt if isinstance(wrt, (list, tuple)) else [wrt]
+    found = [told.graph.node(one) for one in asked]
+    return tuple(n for n in found if n is not None and n in told.by_node)
