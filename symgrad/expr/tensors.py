@@ -24,6 +24,7 @@ from symgrad.expr.functions import TABLE
 from symgrad.expr.matrices import FACTS, SQUARE
 from symgrad.expr.numbers import as_expr
 from symgrad.expr.operands import Value
+from symgrad.expr.structure import Structural
 from symgrad.expr.tensor_index import is_whole, read_key, whole_axes
 from symgrad.expr.tensor_operators import Operators
 from symgrad.expr.tensor_order import depth_of, sort_key_of
@@ -61,10 +62,8 @@ SCALAR: dict[str, Callable[..., Any]] = {  # entry by entry, of operands without
 CONDITIONS = frozenset([*RELATIONS, *CONNECTIVES])
 
 
-class AnyTensor(Operators, Basic):  # type: ignore[misc]
+class AnyTensor(Structural, Operators, Basic):  # type: ignore[misc]
     """What has axes: a symbol or an operation."""
-
-    __hash__ = Basic.__hash__
 
     @staticmethod
     def _apply(name: str, *operands: Any, params: Any = ()) -> Any:
@@ -116,7 +115,7 @@ class TensorSymbol(AnyTensor):
         return {self}
 
 
-class Applied:
+class Applied(Structural):
     """What operations share: `args` are the name, the parameters, the operands."""
 
     args: tuple[Any, ...]

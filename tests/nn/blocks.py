@@ -225,6 +225,22 @@ RECURRENT = (
           source="Cho et al. 2014"),
 )  # fmt: skip
 
+STEPS = {"xs": "T N n", "h": "N H"}
+SEQUENCES = (
+    Block("RNN over a sequence", "nn.rnn(xs, h, U, V, b, c)[0]",
+          {**STEPS, "U": "H n", "V": "H H", "b": "H", "c": "H"}, "h xs U V b c",
+          'torch.rnn_tanh(xs, h[None], [U, V, b, c], True, 1, 0.0, False, False, False)[0]',
+          source="Elman 1990; Werbos 1990"),
+    Block("GRU over a sequence", "nn.gru(xs, h, U, V, b, c)[0]",
+          {**STEPS, "U": "3H n", "V": "3H H", "b": "3H", "c": "3H"}, "h xs U V b c",
+          "torch.gru(xs, h[None], [U, V, b, c], True, 1, 0.0, False, False, False)[0]",
+          source="Cho et al. 2014"),
+    Block("LSTM over a sequence", "nn.lstm(xs, h, k, U, V)[0]",
+          {**STEPS, "k": "N H", "U": "4H n", "V": "4H H"}, "h k xs U V",
+          "torch.lstm(xs, [h[None], k[None]], [U, V], False, 1, 0.0, False, False, False)[0]",
+          source="Hochreiter & Schmidhuber 1997; Gers et al. 2000"),
+)  # fmt: skip
+
 ATTENTION = (
     Block("scaled dot-product attention", "nn.attention(Q, K, V)", HEADS, "Q K V",
           "F.scaled_dot_product_attention(Q, K, V)",
@@ -280,6 +296,7 @@ SECTIONS = {
     "Normalisation": NORMALISATION,
     "Losses and penalties": LOSSES,
     "Recurrent cells": RECURRENT,
+    "Recurrent networks": SEQUENCES,
     "Attention": ATTENTION,
     "Parts of the Neural Turing Machine": TURING,
 }

@@ -136,6 +136,6 @@ def test_every_function_of_the_package_is_in_the_table() -> None:
     # Other names of functions in the table, what is tested by its own page, and the machine, whose
     # state is no plain argument: see `test_machine`.
     elsewhere = {"silu", "softmax", "log_softmax", "logsumexp", "one_hot"}
-    machine = {"NTMParameters", "NTMState", "ntm_cell", "ntm_shapes"}
+    machine = {"NTMParameters", "NTMState", "ntm", "ntm_cell", "ntm_shapes"}
 
     assert set(nn.__all__) - elsewhere - machine == called
