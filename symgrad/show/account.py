@@ -22,6 +22,7 @@ from symgrad.dag.digraph import Graph, graph
 from symgrad.dag.nodes import Nodes
 from symgrad.expr.printer import text
 from symgrad.numeric.execution import Run, run
+from symgrad.rules.routing import WHERE
 from symgrad.show.alone import REFUSED, Alone, is_small
 from symgrad.show.formulas import latex
 from symgrad.show.gate_account import GateAccount, Path, Wire
@@ -143,9 +144,9 @@ class Account:
 
     def paths(self, node: int) -> tuple[Path, ...]:
         """Return the paths along which a node's gradient arrives."""
-        if self.nodes.constant[node]:
-            return ()
         made, by_node = self.run, self.by_node
+        if self.nodes.constant[node] or (made is not None and not made.reaches(node)):
+            return ()
         return tuple(
             Path(Wire(by_node[reader], node, position))
             for reader, position in self._readers.get(node, ())
@@ -218,11 +219,23 @@ class Account:
         made, gate = self.run, wire.gate
         if made is None or gate.grad is None:
             return None
+        bar, position = made.bars[gate.node], wire.position
         with np.errstate(all="ignore"):
-            if self.nodes.gates[gate.node].name != "where" and not gate.is_tensor:
-                return made.local_partial(gate.node, wire.position) * made.bars[gate.node]
-            alone, value = self.alone(gate.node), made.values[gate.node]
-            return alone.product(wire.position, made.values, value, made.bars[gate.node], made)
+            if gate.is_tensor or self.nodes.gates[gate.node] is WHERE:
+                alone, value = self.alone(gate.node), made.values[gate.node]
+                found = alone.product(position, made.values, value, bar, made)
+            else:
+                found = made.local_partial(gate.node, position) * bar
+        return self._unmasked(found, made.bars.get(wire.source))
+
+    def _unmasked(self, found: Any, grad: Any) -> Any:
+        """Return what arrived, where a branch that was not chosen passes back exactly 0.
+
+        The engine keeps `0*inf` out of a gradient; the product of the two numbers is nan there.
+        """
+        if np.all(np.isfinite(found)) or grad is None:
+            return found
+        return np.where(np.isfinite(found) | ~np.isfinite(grad), found, 0.0)[()]
 
     # --- in words and signs ---
 

@@ -112,9 +112,7 @@ class Derivation:
             chain.append(Number(gate.value))
         note = f"shape {described(gate.shape)}" if gate.shape else ""
         if gate.kink:
-            note = (
-                f"on its kink: {note or 'no slope is the only one; policy ' + self.account.policy}"
-            )
+            note = f"on its kink: several slopes would do; policy {self.account.policy} chooses"
         return Line(0, (), self._distinct(chain), note if len(chain) > 1 or note else gate.kind)
 
     def _label(self, gate: GateAccount) -> Part:
