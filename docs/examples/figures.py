@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 FOLDER = Path(__file__).resolve().parents[1] / "figures"
-BLUE, ORANGE, GREY = "#1f5fbf", "#d9730d", "#666666"
+BLUE, ORANGE, GREEN = "#1f5fbf", "#d9730d", "#2e8b3d"
 FINE = re.compile(r"(?m)^([ML] -?[\d.]+ -?[\d.]+)")  # a corner of a line, one a line
 STYLE = {
     "svg.hashsalt": "symgrad",  # the same names of parts each time
