@@ -216,9 +216,15 @@ class _Teller:
             "closed": self._closed(told, gate),
             "wires": self._wires(gate, self._maps(told, gate, positions)),
             "operation": self._operation(gate),
-            "value": self._number(gate.value if told.run is None else told.run.values[gate.node]),
+            "value": self._number(self._value(told, gate)),
             "grad": self._number(None if told.run is None else told.run.bars.get(gate.node)),
         }
+
+    def _value(self, told: Account, gate: GateAccount) -> Any:
+        """Return a gate's value; constants have one without a run."""
+        if told.run is not None:
+            return told.run.values[gate.node]
+        return self._values.get(gate.node) if told is self._told else None
 
     def _composite(self, group: Folded) -> Record:
         """Return the one gate of a folded composite, on the gates around it."""

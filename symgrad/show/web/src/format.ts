@@ -58,8 +58,11 @@ export function substituted(text: string, names: Map<string, string>): string {
     const name = free
       ? known.find((n) => text.startsWith(n, k) && !WORD.test(text[k + n.length] ?? " "))
       : undefined;
-    found += name === undefined ? text[k]! : names.get(name)!;
-    k += name === undefined ? 1 : name.length;
+    const length = name === undefined ? 1 : name.length;
+    const put = name === undefined ? text[k]! : names.get(name)!;
+    const enclosed = text[k - 1] === "(" && text[k + length] === ")";
+    found += name !== undefined && enclosed ? put.replace(/^\((.*)\)$/, "$1") : put;
+    k += length;
   }
   return found;
 }
@@ -71,5 +74,6 @@ export function pretty(text: string): string {
     .replaceAll("**3", "³")
     .replaceAll("**", "^")
     .replaceAll(".*", "⊙")
-    .replace(/\s*\*\s*/g, "·");
+    .replace(/\s*\*\s*/g, "·")
+    .replaceAll("-", "−");
 }

@@ -94,7 +94,9 @@ export class Drawing {
     const { sideways } = this.picture;
     const extra = sideways ? 0 : 26;
     const width = text.length * 7 + 12;
-    const tag = sideways ? left + 6 : left + place.width - width + 4;
+    const [tag, line] = sideways
+      ? [left + 6, top]
+      : [left - extra + 6, top + place.height + FRAME + 4];
     this.svg.append(
       s("rect", { x: left - extra, y: top, width: place.width + 4 + extra, height: place.height + FRAME + 4, rx: 10, class: "frame" }),
       s(
@@ -109,8 +111,8 @@ export class Drawing {
           click: toggle,
           keydown: (event) => pressed(event, toggle),
         },
-        s("rect", { x: tag, y: top - 9, width, height: 18, rx: 9 }),
-        s("text", { x: tag + 6, y: top + 4 }, text),
+        s("rect", { x: tag, y: line - 9, width, height: 18, rx: 9 }),
+        s("text", { x: tag + 6, y: line + 4 }, text),
       ),
     );
   }
@@ -131,7 +133,8 @@ export class Drawing {
       s("path", { d: curve([start, to]), class: "wire", "marker-end": `url(#${arrow})` }),
     );
     const gate = at(this.data.gates, this.view.output);
-    const middle = { x: (start.x + to.x) / 2, y: (start.y + to.y) / 2, width: 46, height: 2 * LINE };
+    const aside = this.picture.sideways ? 0 : 26;
+    const middle = { x: (start.x + to.x) / 2 + aside, y: (start.y + to.y) / 2, width: 46, height: 2 * LINE };
     return this.labelAt(middle, gate.shape, null, false);
   }
 

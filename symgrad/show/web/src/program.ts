@@ -1,7 +1,7 @@
 // Running the record: values forward, gradients backward over whatever gates are shown. Kernels and
 // the linear maps of partials are the engine's own rows; the page has no rule of differentiation.
 
-import { at, decoded, type Entries, type Num, type Operation, type PageData } from "./data";
+import { at, decoded, type Entries, type Gate, type Num, type Operation, type PageData } from "./data";
 import { KERNELS } from "./kernels";
 import {
   elementwise,
@@ -85,9 +85,8 @@ export class Machine {
 
   constructor(readonly data: PageData) {
     this.constants = data.constants.map((c) => valueOf(c, lengths(c)));
-    this.fixed = data.gates.map((g) =>
-      g.kind === "constant" || data.refusal ? valueOf(g.value, g.shape) : null,
-    );
+    const kept = (g: Gate) => !!data.refusal || data.table[g.operation[0]] === "const";
+    this.fixed = data.gates.map((g) => (kept(g) ? valueOf(g.value, g.shape) : null));
     const named = ([gate, , payload]: Operation): Runner | null => {
       const name = at(data.table, gate);
       return name === "var" || name === "const" ? null : runnerOf(name, payload);

@@ -96,7 +96,7 @@ function tellPath(scene: Scene, gate: number, link: Link): string {
   const local = scene.machine.local(link, scene.numbers.values);
   const symbol = wire.local ? pretty(wire.local.text) : "";
   const number = shown(scene, local);
-  const named = symbol && symbol !== number.replace("−", "-") ? `${symbol} = ${number}` : number;
+  const named = symbol && symbol !== number ? `${symbol} = ${number}` : number;
   const upstream = bracketed(scene.ready ? scene.numbers.grads[link.reader] : null);
   return (
     `${label} feeds ${spoken(scene, link.reader)}: local gradient ${named}, ` +
