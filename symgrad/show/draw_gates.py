@@ -135,8 +135,12 @@ def _leaf(sign: str, sizes: str, wide: float) -> Body:
 
 
 def _sizes(gate: GateAccount) -> str:
-    """Return the sizes of a tensor, `2×3`; "" for a scalar."""
-    return visible("×".join(map(str, gate.shape)), LONGEST_SYMBOL)
+    """Return the sizes of a tensor, `2×3`, and the steps of a loop; "" for a plain scalar."""
+    found = ["×".join(map(str, gate.shape))] if gate.shape else []
+    if gate.kind == "loop":
+        form = gate.account.nodes.payloads[gate.node][2]
+        found.append(f"{getattr(form, 'length', form)} steps")
+    return visible(", ".join(found), LONGEST_SYMBOL)
 
 
 def _wide(sizes: str) -> float:
@@ -165,7 +169,7 @@ def _marks(gate: GateAccount, body: Body, above: float) -> list[Item]:
 
 def _stub(gate: GateAccount, style: Style, body: Body) -> tuple[list[Item], float]:
     """Return the wire's beginning with value and gradient, and where it ends."""
-    start = body.half + (9.0 if gate.kink else 6.0)
+    start = body.half + (9.0 if gate.kink or gate.kind == "loop" else 6.0)
     forward = tag(gate.value, "forward", style)
     backward = tag(gradient(gate), "backward", style)
     end = start + max(forward.width, backward.width) + 4

@@ -173,7 +173,7 @@ def _spelled(wire: Wire) -> str:
     swaps = {
         text(account.graph.labels[a]): places.get(a, OTHER)
         for a in (*account.nodes.args[node], node)
-        if a not in account.names and not account.nodes.constant[a]
+        if a not in account.names and account.graph.labels[a].is_Symbol
     }
     if node not in account.names:
         swaps[text(wire.gate.upstream)] = "dout"

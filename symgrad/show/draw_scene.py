@@ -95,7 +95,7 @@ def _ends(gates: Iterable[GateAccount], parts: Mapping[int, Part]) -> list[tuple
 
 def _missing(account: Account, node: int) -> Part:
     """Return the mark of an operand that is left out of the picture."""
-    called = visible(f"… {account.graph.labels[node]}", 20)
+    called = visible(f"… {account.names.get(node, '')}", 20)
     half = text_width(called, 11) / 2 + 3
     items = (Words(0.0, 4.0, called, "legend"),)
     return Part(Box(half, half, 10, 10, (), (0.0,)), items, {}, {node: 0})

@@ -20,7 +20,7 @@ from symgrad.show.draw_shapes import (
 from symgrad.show.draw_text import text_width, visible
 
 MARGIN = 16.0
-NARROWEST = 300.0
+NARROWEST = 400.0
 ROW = 20.0  # height of a row of the legend
 TOLD = 60  # gates that the description tells one by one
 
