@@ -16,6 +16,7 @@ from training import Plan
 REACH, GRID = 1.2, 241  # the picture goes from -REACH to REACH, in so many points
 COLOURS, MARKS = (BLUE, ORANGE, GREEN), ("o", "^", "s")
 TINTS = np.array([(0.78, 0.84, 0.94), (0.96, 0.86, 0.76), (0.80, 0.91, 0.81)])
+STEPS = LINEAR_STEPS, 10_000
 SIZES = ([2, CLASSES], [2, HIDDEN, CLASSES])
 
 
@@ -41,7 +42,7 @@ def main() -> None:
     X, labels = spiral(rng)
     starts = [drawn(rng, sizes, 0.01) for sizes in SIZES]
     with figure(2, 1, width=7, height=3.8) as (page, panels):
-        for layers, steps in ((1, LINEAR_STEPS), (2, 10_000)):
+        for layers, steps in enumerate(STEPS, start=1):
             trained = fit(layers, starts[layers - 1], X, labels, Plan(steps, quiet=True))
             draw(panels[layers - 1], layers, trained.parameters, X, labels)
         save(page, "spiral")

@@ -330,3 +330,5 @@ def launch(main: Callable[[], bool]) -> None:
         raise SystemExit(0 if main() else INTERRUPTED)
     except RunError as error:
         raise SystemExit(f"error: {error}") from None
+    except KeyboardInterrupt:  # outside the loop, or a second one
+        raise SystemExit(INTERRUPTED) from None

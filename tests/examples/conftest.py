@@ -13,6 +13,6 @@ sys.path.insert(0, str(EXAMPLES))
 
 
 @pytest.fixture
-def examples() -> Path:
+def examples_folder() -> Path:
     """The folder of the scripts."""
     return EXAMPLES

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import figures
 import numpy as np
 import pytest
 import regularisation
+import spiral_regions
 from lesson import GRID, RADIUS, Fit, boundary_length, examples, grid, table
 
 import symgrad as sg
@@ -140,6 +143,30 @@ def test_a_template_likes_the_mean_of_its_class_most() -> None:
     assert list(range(10)) == liked.argmax(axis=0).tolist()
 
 
+# --- the page ---
+
+
+def rows_of(page: str, first: str) -> list[list[float]]:
+    """Return the numbers of the rows of the table whose header begins with some words."""
+    lines = page[page.index(f"| {first}") :].splitlines()
+    table_rows = itertools.takewhile(lambda line: line.startswith("|"), lines)
+    return [[float(x) for x in re.findall(r"[\d.]+", row)] for row in list(table_rows)[2:]]
+
+
+@pytest.mark.parametrize("lesson", ["by_neurons", "by_decay"])
+def test_the_page_tells_the_numbers_of_the_fits(
+    lesson: str, request: pytest.FixtureRequest, examples_folder: Path
+) -> None:
+    page = (examples_folder.parent / "walk/07-three-lessons.md").read_text(encoding="utf-8")
+    fits: list[Fit] = request.getfixturevalue(lesson)
+    told = rows_of(page, "hidden neurons" if lesson == "by_neurons" else "λ")
+
+    for fit, (knob, seen, unseen, norm, boundary) in zip(fits, told, strict=True):
+        assert knob in (fit.hidden, fit.decay)
+        assert pytest.approx([seen, unseen], abs=3) == [100 * fit.seen, 100 * fit.unseen]
+        assert pytest.approx([norm, boundary], rel=0.15) == [fit.norm, fit.boundary]
+
+
 # --- the figures ---
 
 
@@ -150,21 +177,20 @@ def drawn(main: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return path.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("script", [regularisation, spiral_regions], ids=lambda s: s.__name__)
 def test_a_figure_is_the_same_file_each_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("matplotlib", reason=NEEDS)
-    with monkeypatch.context() as m:
-        m.setattr("lesson.STEPS", 20)
-        once, again = (
-            drawn(regularisation.main, tmp_path / name, monkeypatch) for name in ("once", "again")
-        )
+    monkeypatch.setattr("lesson.STEPS", 20)
+    monkeypatch.setattr("spiral_regions.STEPS", (20, 20))
+    once, again = (drawn(script.main, tmp_path / n, monkeypatch) for n in ("once", "again"))
 
     assert once == again
     ET.fromstring(once)
 
 
-@pytest.mark.parametrize("name", ["capacity", "regularisation", "templates"])
+@pytest.mark.parametrize("name", ["capacity", "regularisation", "spiral", "templates"])
 def test_the_figures_in_the_docs_are_whole_and_small(name: str) -> None:
     path = figures.FOLDER / f"{name}.svg"
 

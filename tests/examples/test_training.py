@@ -159,9 +159,9 @@ def run_script(script: Path, folder: Path, *options: str) -> subprocess.Popen[st
 
 
 def test_a_script_stopped_by_ctrl_c_and_resumed_has_the_curve_of_one_that_was_not(
-    examples: Path, tmp_path: Path
+    examples_folder: Path, tmp_path: Path
 ) -> None:
-    script = examples / "spiral.py"
+    script = examples_folder / "spiral.py"
     uninterrupted = run_script(script, tmp_path, "--out", "whole")
     stopped = run_script(script, tmp_path, "--out", "parts")
     assert stopped.stdout
@@ -217,6 +217,14 @@ def test_a_refusal_is_one_line_for_the_person_at_the_terminal(
         raise RunError("no")
 
     with pytest.raises(SystemExit, match=r"^error: no$"):
+        training.launch(main)
+
+
+def test_a_second_ctrl_c_ends_the_program_without_a_traceback() -> None:
+    def main() -> bool:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit, match=r"^130$"):
         training.launch(main)
 
 
