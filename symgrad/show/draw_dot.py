@@ -21,7 +21,7 @@ DOT_STYLES = {"input": "rounded", "composite": "bold", "constant": "dashed"}
 MERMAID_SHAPES = {
     "input": ("([", "])"),
     "constant": ("[", "]"),
-    "composite": ("(((", ")))"),
+    "composite": ("{{", "}}"),
     "block": ("[[", "]]"),
     "loop": ("[[", "]]"),
 }
@@ -166,7 +166,7 @@ def mermaid(account: Account, gates: Sequence[GateAccount], style: Style) -> str
 
 
 def _mermaid_node(gate: GateAccount, style: Style) -> str:
-    left, right = MERMAID_SHAPES.get(gate.kind, ("((", "))"))
+    left, right = MERMAID_SHAPES.get(gate.kind, ("(", ")"))
     words = "<br/>".join(coded(line) for line in label_lines(gate, style))
     return f'  n{gate.node}{left}"{words}"{right}:::{gate.kind}'
 
@@ -179,4 +179,6 @@ def coded(line: str) -> str:
     >>> coded('a<b>"')
     'a#60;b#62;#34;'
     """
-    return MERMAID_CODED.sub(lambda found: f"#{ord(found[0])};", line)
+    # Mermaid breaks a line at the two characters `\n`, coded or not; nothing of no width does not.
+    parted = line.replace("\\n", "\\\u200bn")
+    return MERMAID_CODED.sub(lambda found: f"#{ord(found[0])};", parted)

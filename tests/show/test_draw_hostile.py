@@ -143,7 +143,7 @@ def unquoted(label: str) -> str:
 def check_mermaid(text: str, shown: str) -> None:
     """Each line is of a known form, and the codes in a label give the name back."""
     label = r'"((?:[^"#;<>`&\\{}\[\]|]|#\d+;|<br/>)*)"'
-    node = re.compile(rf"  n\d+(?:\(\[|\(\(|\[\[|\[){label}(?:\]\)|\)\)|\]\]|\]):::\w+")
+    node = re.compile(rf"  n\d+(?:\(\[|\(|\[\[|\[){label}(?:\]\)|\)|\]\]|\]):::\w+")
     wire = re.compile(rf"  n\d+ -->(?:\|{label}\|)? n\d+")
     style = re.compile(r"  classDef \w+ fill:#\w{6},stroke:#\w{6},color:#\w{6}")
     first, *lines = text.splitlines()
@@ -151,7 +151,7 @@ def check_mermaid(text: str, shown: str) -> None:
     for line in lines:
         found = node.fullmatch(line)
         if found:
-            codes = found[1].split("<br/>")[0]
+            codes = found[1].split("<br/>")[0].replace("#8203;", "")
             names.append(re.sub(r"#(\d+);", lambda m: chr(int(m[1])), codes))
         assert found or wire.fullmatch(line) or style.fullmatch(line), line
 
