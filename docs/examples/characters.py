@@ -28,7 +28,7 @@ Array = np.ndarray
 DOCS = Path(__file__).resolve().parents[1]
 RARE = 20  # characters that occur less often are all one
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
-GUESSES = "nothing", "how often each occurs", "what came before"
+GUESSES = "knowing nothing", "knowing how often each occurs", "knowing what came before"
 CLIP = 5.0
 
 
@@ -166,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> bool:
     print(f"{len(text.codes):,} characters, {len(text.vocabulary)} of them different")
     levels = dict(zip(GUESSES, entropies(text), strict=True))
     for known, loss in levels.items():
-        print(f"{loss:.3f} nats a character by knowing {known}")
+        print(f"{loss:.3f} nats a character by {known}")
     trained = learn(text, Setup(), plan)
     print(f"mean loss of the last 50 steps: {trained.losses[-50:].mean():.3f}")
     if plan.out:

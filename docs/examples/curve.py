@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from math import ceil
+from math import ceil, floor, log10
 
 import numpy as np
 
@@ -31,8 +31,8 @@ def curve_svg(losses: Sequence[float], levels: Mapping[str, float] | None = None
     up = scale(low, high, HEIGHT - BOTTOM, TOP)
     line = " ".join(f"{across(s):.1f},{up(h):.1f}" for s, h in zip(steps, heights, strict=True))
     marks = [
-        *(rule(up(v), f"{10**v if logarithmic else v:.3g}") for v in np.linspace(low, high, TICKS)),
-        *(foot(across(s), f"{round(s):,}") for s in np.linspace(0, max(len(losses), 1), TICKS)),
+        *(rule(up(v), f"{10**v if logarithmic else v:.6g}") for v in ticks(low, high)),
+        *(foot(across(s), f"{s:,.6g}") for s in ticks(0, max(len(losses), 1))),
         *(level(up(v), name) for name, v in marked.items()),
         f'<text x="{(LEFT + WIDTH) / 2:.0f}" y="{HEIGHT - 6}" text-anchor="middle">step</text>',
         f'<text x="14" y="{HEIGHT / 2:.0f}" text-anchor="middle" '
@@ -62,6 +62,14 @@ def bounds(heights: np.ndarray) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = float(heights.min()), float(heights.max())
     return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Return round numbers between two others, `TICKS` or fewer apart from the ends."""
+    rough = (high - low) / TICKS
+    power = 10.0 ** floor(log10(rough))
+    step = power * next(m for m in (1, 2, 5, 10) if m * power >= rough)
+    return [float(f"{k * step:.12g}") for k in range(ceil(low / step), floor(high / step) + 1)]
 
 
 def scale(low: float, high: float, first: float, last: float) -> Callable[[float], float]:
