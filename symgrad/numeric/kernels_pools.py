@@ -17,7 +17,7 @@ from symgrad.numeric.kernels_convolution import padded, trimmed
 
 Array = Any
 Kernel = Callable[..., Any]
-Places = tuple[slice, ...]
+Places = tuple[Any, ...]  # slices behind an ellipsis
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +114,14 @@ def _places(axis: int, count: int, k: int, s: int, d: int) -> Iterator[Places]:
     """Yield where the j-th entry of each window along an axis stands, for each j."""
     rest = (slice(None),) * (-axis - 1)
     for j in range(k):
-        yield (..., slice(d * j, d * j + s * (count - 1) + 1, s), *rest)  # type: ignore[misc]
+        yield (..., slice(d * j, d * j + s * (count - 1) + 1, s), *rest)
 
 
 def _windows(moves: Any, positions: Sequence[int]) -> Iterator[Places]:
     """Yield where the entry at each place of the window stands, over all positions."""
     window, strides, _, dilation = moves
     for place in product(*map(range, window)):
-        yield (  # type: ignore[misc]
+        yield (
             ...,
             *(
                 slice(d * j, d * j + s * (n - 1) + 1, s)

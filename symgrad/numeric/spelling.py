@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 
 from symgrad.numeric.arithmetic import float_of
-from symgrad.numeric.program import ITEM, Loop, Operation, Program
+from symgrad.numeric.program import ITEM, Loop, Operation, Program, TensorLoop
 from symgrad.rules import opaque
+
+INNER = (Loop, TensorLoop)  # payloads with a program of their own
 
 
 def programs(program: Program) -> Iterator[Program]:
@@ -18,14 +20,14 @@ def programs(program: Program) -> Iterator[Program]:
         if id(found) not in seen:
             seen.add(id(found))
             yield found
-            stack += [op.payload.body for op in found.operations if isinstance(op.payload, Loop)]
+            stack += [op.payload.body for op in found.operations if isinstance(op.payload, INNER)]
 
 
 def operations(program: Program) -> Iterator[Operation]:
     """Yield the operations that apply a gate, in a program and in all programs inside it."""
     for part in programs(program):
         for operation in part.operations:
-            if not (operation.gate is ITEM or isinstance(operation.payload, Loop)):
+            if not (operation.gate is ITEM or isinstance(operation.payload, INNER)):
                 yield operation
 
 

@@ -16,7 +16,7 @@ from symgrad.numeric.arithmetic import float_of
 from symgrad.numeric.backend_jax import LIBRARY
 from symgrad.numeric.kernels_tensor_jax import table
 from symgrad.numeric.library import delivered
-from symgrad.numeric.program import Program
+from symgrad.numeric.program import Program, TensorLoop
 from symgrad.numeric.tensor_library import ArrayMachine, TensorLibrary
 from symgrad.rules.tensor_site import Shape
 
@@ -29,7 +29,32 @@ def _module() -> Any:
     return jnp
 
 
-JAX_TENSORS = TensorLibrary(LIBRARY, table, _module)
+def repeated(body: Any, loop: TensorLoop, operands: Sequence[Array]) -> Any:
+    """Return the outputs of a loop and its probes, by one `lax.scan`."""
+    import jax
+    import jax.numpy as jnp
+
+    form = loop.form
+    first, last = form.carries, form.carries + form.streams
+    dtype = jnp.result_type(*operands)
+    shapes = loop.shapes[:first]
+    state = [
+        jnp.broadcast_to(jnp.asarray(x, dtype), s) for x, s in zip(operands, shapes, strict=False)
+    ]
+
+    def step(state: Any, slices: Any) -> Any:
+        found, probes = body([*state, *slices, *operands[last:]])
+        return [jnp.asarray(f, dtype) for f in found[:first]], (found[first:], probes)
+
+    streams = [jnp.asarray(x) for x in operands[first:last]]
+    state, (stacks, probes) = jax.lax.scan(
+        step, state, streams, length=form.length, reverse=form.backward
+    )
+    first_wrong = [(jnp.any(wrong), number[jnp.argmax(wrong)]) for wrong, number in probes]
+    return [*state, *stacks], first_wrong
+
+
+JAX_TENSORS = TensorLibrary(LIBRARY, table, _module, repeated)
 
 
 class JaxTensors:

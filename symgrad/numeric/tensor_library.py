@@ -18,7 +18,7 @@ from symgrad.numeric.kernels_arrays import Kernel
 from symgrad.numeric.kernels_linalg import POSITIVE, REGULAR
 from symgrad.numeric.kernels_tensor_arrays import Planner, outside
 from symgrad.numeric.library import Library
-from symgrad.numeric.program import ITEM, Loop, Program
+from symgrad.numeric.program import ITEM, Loop, Program, TensorLoop
 from symgrad.numeric.spelling import unspelled
 from symgrad.numeric.tensor_program import Lean, Step
 from symgrad.rules import einsums
@@ -42,11 +42,15 @@ class TensorLibrary:
         Its planners of gates of tensors by name; the first call imports it.
     module : callable
         Its namespace of functions.
+    repeat : callable
+        `(step, loop, operands)` to the outputs of a loop and its probes; `step` gives both for one
+        step.
     """
 
     scalars: Library
     planners: Callable[[], dict[str, Planner]]
     module: Callable[[], Any]
+    repeat: Callable[[Any, TensorLoop, Sequence[Array]], tuple[list[Array], list[Probe]]]
 
     def missing(self, program: Program) -> list[str]:
         """Return what the library has no function for; sizes may still be symbols."""
@@ -72,6 +76,8 @@ class ArrayMachine:
     ----------
     lean : Lean
         The rewritten program.
+    blames : list of callable
+        One a probe: its number to the error to raise.
     shared : tuple of bool
         Which outputs may be the memory of an input, a constant or another output.
     """
@@ -84,6 +90,8 @@ class ArrayMachine:
         number: Callable[[Any], Any],
     ) -> None:
         self._library, self._block = library, library.scalars.binder(number)
+        self._number = number
+        self.blames: list[Callable[[Any], SymgradError]] = []
         self.lean = lean = Lean(program, shapes).rewritten()
         self._constants = [number(c) for c in program.constants]
         order = [*range(program.first), *lean.steps]
@@ -92,13 +100,36 @@ class ArrayMachine:
         steps = [
             Step(s.gate, tuple(place[a] for a in s.args), s.payload) for s in lean.steps.values()
         ]
-        dead = _last_reads(steps, self._outputs)
-        self._steps = [
-            (self._kernel(s), s.args, last, _check(s)) for s, last in zip(steps, dead, strict=True)
-        ]
-        self.checks = [(s, CHECKS[s.gate.name]) for s in steps if _check(s)]
         self._shapes = [lean.shapes[slot] for slot in order]
+        dead = _last_reads(steps, self._outputs)
+        self._steps = [(*self._bound(s), s.args, last) for s, last in zip(steps, dead, strict=True)]
         self.shared = _shared(steps, program.first, self._outputs)
+
+    def _bound(self, step: Step) -> tuple[Kernel, bool]:
+        """Return what a step computes, and whether it gives probes beside its result."""
+        if isinstance(step.payload, TensorLoop):
+            return self._loop(step), True
+        kernel, check = self._kernel(step), CHECKS.get(step.gate.name)
+        if check is None:
+            return kernel, False
+        shapes = [self._shapes[a] for a in step.args]
+        self.blames.append(partial(check.error, step, shapes))
+
+        def probed(*operands: Array) -> tuple[Array, list[Probe]]:
+            found = kernel(*operands)
+            return found, [check.probe(step.payload, self._library.module(), operands, found)]
+
+        return probed, True
+
+    def _loop(self, step: Step) -> Kernel:
+        """Return what runs a loop: its body is bound once, for the shapes of one step."""
+        loop: TensorLoop = step.payload
+        first, last = loop.form.carries, loop.form.carries + loop.form.streams
+        shapes = [self._shapes[a] for a in step.args]
+        slices = [s[1:] if first <= k < last else s for k, s in enumerate(shapes)]
+        body = ArrayMachine(loop.body, slices, self._library, self._number)
+        self.blames += body.blames
+        return lambda *operands: self._library.repeat(body, loop, operands)
 
     def _kernel(self, step: Step) -> Kernel:
         gate, library = step.gate, self._library
@@ -117,12 +148,12 @@ class ArrayMachine:
         """Return the outputs, and one probe a check."""
         slots: list[Any] = [*values, *self._constants]
         append, probes = slots.append, []
-        for kernel, args, dead, check in self._steps:
-            operands = [slots[a] for a in args]
-            found = kernel(*operands)
+        for kernel, probed, args, dead in self._steps:
+            found = kernel(*[slots[a] for a in args])
+            if probed:
+                found, more = found
+                probes += more
             append(found)
-            if check is not None:
-                probes.append(check(self._library.module(), operands, found))
             for slot in dead:
                 slots[slot] = None
         return [slots[o] for o in self._outputs], probes
@@ -137,10 +168,9 @@ class ArrayMachine:
         SingularError
             If a matrix had no inverse or no Cholesky factor.
         """
-        for (step, check), (wrong, number) in zip(self.checks, probes, strict=True):
+        for blame, (wrong, number) in zip(self.blames, probes, strict=True):
             if bool(wrong):
-                shapes = [self._shapes[a] for a in step.args]
-                raise check.error(step, shapes, number)
+                raise blame(number)
 
 
 # --- checks ---
@@ -204,14 +234,6 @@ CHECKS: dict[str, Check] = {
     "solve": _matrix("Singular matrix", REGULAR),
     "cholesky": _matrix("Matrix is not positive definite", POSITIVE),
 }
-
-
-def _check(step: Step) -> Callable[..., Probe] | None:
-    check, payload = CHECKS.get(step.gate.name), step.payload
-    if check is None:
-        return None
-    probe = check.probe
-    return lambda xp, operands, found: probe(payload, xp, operands, found)
 
 
 # --- liveness and memory ---

@@ -17,6 +17,7 @@ from sympy import S
 
 from symgrad.dag.carried import check_carried
 from symgrad.numeric.program import ITEM, Program, TensorLoop
+from symgrad.numeric.tensor_joins import joined
 from symgrad.numeric.tensor_pools import Pools
 from symgrad.rules import arithmetic as rows
 from symgrad.rules import einsums, routing
@@ -120,7 +121,7 @@ class Lean:
         same: dict[int, int] = {}  # slots that turn out to be others
         for slot, old in list(self._appended()):
             step = Step(old.gate, tuple([same.get(a, a) for a in old.args]), old.payload)
-            step = self._simpler(step)
+            step = self._simpler(step, uses)
             if step.gate.shape is None and self.shapes[slot] and step.gate is not ITEM:
                 step = self._unspread(step, self.shapes[slot])
             if step.gate is einsums.EINSUM and not step.payload[1]:
@@ -136,13 +137,14 @@ class Lean:
             self.steps[slot] = step
         self.outputs = tuple([same.get(o, o) for o in self.outputs])
 
-    def _simpler(self, step: Step) -> Step:
+    def _simpler(self, step: Step, uses: Counter[int]) -> Step:
         """Return a step with a quicker gate, where its constants allow one."""
         if step.gate is rows.POW and step.args[1] in self._twos:
             return Step(SQUARE, step.args[:1])
         if step.gate is routing.INDICATOR and self._zeros.issuperset(step.args[1:]):
             return Step(ABOVE_ZERO, step.args[:1])
-        return step
+        found = joined(self.steps, uses, step)
+        return step if found is None else Step(*found)
 
     def _turned(self, step: Step, uses: Counter[int]) -> Step:
         """Return an einsum that only turns another one as that one with turned axes."""

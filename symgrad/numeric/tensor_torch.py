@@ -12,7 +12,7 @@ from symgrad.numeric.arithmetic import float_of
 from symgrad.numeric.arrays import EXACT
 from symgrad.numeric.backend_torch import LIBRARY
 from symgrad.numeric.kernels_tensor_torch import table
-from symgrad.numeric.program import Program
+from symgrad.numeric.program import Program, TensorLoop
 from symgrad.numeric.tensor_library import ArrayMachine, TensorLibrary
 from symgrad.rules.tensor_site import Shape
 
@@ -25,7 +25,32 @@ def _module() -> Any:
     return torch
 
 
-TORCH_TENSORS = TensorLibrary(LIBRARY, table, _module)
+def repeated(body: Any, loop: TensorLoop, operands: Sequence[Array]) -> Any:
+    """Return the outputs of a loop and its probes; stacks are made once and written to."""
+    form = loop.form
+    first, last = form.carries, form.carries + form.streams
+    state, params = list(operands[:first]), operands[last:]
+    cut = list(zip(*(x.unbind(0) for x in operands[first:last]), strict=True))
+    kept: list[list[Array]] = [[] for _ in loop.shapes[first:]]
+    probes: list[Any] = []
+    times = range(form.length - 1, -1, -1) if form.backward else range(form.length)
+    for time in times:
+        found, more = body([*state, *(cut[time] if cut else ()), *params])
+        state = found[:first]
+        probes = more if not probes else list(map(_earlier, probes, more))
+        for stack, value in zip(kept, found[first:], strict=True):
+            stack.append(value)
+    order = -1 if form.backward else 1
+    return [*state, *(_module().stack(stack[::order]) for stack in kept)], probes
+
+
+def _earlier(one: Any, other: Any) -> Any:
+    """Return the first of two probes that is wrong."""
+    where = _module().where
+    return one[0] | other[0], where(one[0], one[1], other[1])
+
+
+TORCH_TENSORS = TensorLibrary(LIBRARY, table, _module, repeated)
 
 
 class TorchTensors:

@@ -385,3 +385,63 @@ def test_declared_facts_hold_for_their_arrays_too(library: str) -> None:
     make = package.numpy.asarray if library == "jax" else package.as_tensor
     with pytest.raises(UnsupportedError, match="`S` is declared symmetric"):
         fn(make(np.array([[1.0, 2], [3, 4]], np.float32)))
+
+
+# --- loops ---
+
+
+def recurrence() -> tuple[Any, list[Any], list[Any]]:
+    """Return the loss of a recurrent net that looks letters up, its arguments and a point."""
+    shapes = {"k": ("T",), "h": (3,), "E": (4, 3), "R": (3, 3), "y": ("T", 3)}
+    k, h, E, R, y = (sg.tensor(name, *shape) for name, shape in shapes.items())
+    one = sg.tensor("one")
+    step = sg.block("step", [h, one, E, R], [sg.map(sympy.tanh, sg.take(E, one, axis=0) + R @ h)] * 2)
+    last, shown = sg.scan(step, [h], [E, R], xs=[k])
+    f = sg.sum((shown - y) ** 2) + sg.sum(last**3)
+    places = RNG.integers(0, 4, 6).astype(float)
+    return f, [k, h, E, R, y], [places, normal(3), normal(4, 3), normal(3, 3), normal(6, 3)]
+
+
+@every_library
+@pytest.mark.parametrize("returns", ["grad", "jvp", "hvp"])
+def test_loops_give_what_numpy_gives(library: str, returns: str) -> None:
+    installed(library)
+    f, args, point = recurrence()
+    options: dict[str, Any] = {"wrt": args[1:4], "returns": ("value", returns)}
+    given = [*point, *(normal(*v.shape) for v in point[1:4] if returns != "grad")]
+    expected = leaves(sg.compile(f, args, **options)(*given))
+    actual = leaves(sg.compile(f, args, backend=library, **options)(*given))
+
+    for one, other in zip(expected, actual, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-11, atol=1e-12)
+
+
+@every_library
+def test_a_place_outside_an_axis_is_named_within_a_loop(library: str) -> None:
+    installed(library)
+    f, args, point = recurrence()
+    fn = sg.compile(f, args, wrt=[args[3]], backend=library)
+    point[0][4] = 7.0
+    with pytest.raises(ShapeError, match="from 0 to 3, and found 7"):
+        fn(*point)
+
+
+def test_loops_stay_rolled_in_jax() -> None:
+    jax = installed("jax")
+    f, args, point = recurrence()
+    fn = sg.compile(f, args, wrt=args[1:4], backend="jax", dtype="float32")
+    traced = jax.make_jaxpr(fn)(*(jax.numpy.asarray(v, "float32") for v in point))
+
+    assert 2 == str(traced).count("scan[")
+
+
+def test_loops_can_be_differentiated_and_mapped_in_torch() -> None:
+    torch = installed("torch")
+    f, args, point = recurrence()
+    fn = sg.compile(f, args, wrt=[args[3]], backend="torch")
+    given = [torch.tensor(v) for v in point]
+    given[3].requires_grad_()
+    value, (slope,) = fn(*given)
+    (own,) = torch.autograd.grad(value, given[3])
+
+    np.testing.assert_allclose(own, slope.detach(), rtol=1e-10, atol=1e-12)
