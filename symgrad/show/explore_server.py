@@ -182,6 +182,7 @@ def serve(
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listener.bind((LOOPBACK, port))
+        listener.listen(128)
     except OSError as error:
         listener.close()
         raise UnsupportedError(f"port {port} cannot be had: {error.strerror}") from error

@@ -87,7 +87,7 @@ export class App {
   private skeleton() {
     const button = (text: string, label: string, click: () => void, name: string) => {
       const made = h("button", { type: "button", click, "data-do": name, title: label }, text);
-      made.setAttribute("aria-label", label);
+      if ([...text].length === 1) made.setAttribute("aria-label", label);
       return made;
     };
     const play = button("▶ Play", "Play all steps", () => this.toggle(), "play");
@@ -271,14 +271,12 @@ export class App {
       this.advance();
     }, PACE);
     this.parts.play.textContent = "❚❚ Pause";
-    this.parts.play.setAttribute("aria-label", "Pause");
   }
 
   private pause(): void {
     if (this.playing !== null) clearInterval(this.playing);
     this.playing = null;
     this.parts.play.textContent = "▶ Play";
-    this.parts.play.setAttribute("aria-label", "Play all steps");
   }
 
   private reset(): void {

@@ -92,8 +92,8 @@ export function latex(scene: Scene): string {
 }
 
 function escaped(label: string): string {
-  const unnamed = /^v(\d+)$/.exec(label);
-  if (unnamed) return `v_{${unnamed[1]}}`;
+  const short = /^([A-Za-z])(\d*)$/.exec(label);
+  if (short) return short[2] ? `${short[1]}_{${short[2]}}` : label;
   return `\\mathrm{${label.replace(/[\\{}$&#^_%~]/g, (c) => (c === "\\" ? "\\backslash " : `\\${c}`))}}`;
 }
 

@@ -44,6 +44,7 @@ export class Drawing {
   readonly picture: Picture;
   readonly detailed: boolean;
   private readonly boxes = new Map<Box, SVGGElement>();
+  private readonly captioned = new Map<Box, SVGGElement>();
   private readonly sums = new Map<Box, SVGTextElement>();
   private readonly labels: Label[] = [];
   private readonly wires: { route: Route; path: SVGPathElement }[] = [];
@@ -182,16 +183,11 @@ export class Drawing {
     const short = [...symbol].length > 18 ? `${[...symbol].slice(0, 17).join("")}…` : symbol;
     const y = place.y + (isPart(box) ? 0 : 5);
     group.append(s("text", { x: place.x, y, class: "symbol", "text-anchor": "middle" }, short));
-    if (isPart(box)) {
-      const count = at(this.data.groups, -1 - box).members.length;
-      group.append(
-        s("text", { x: place.x, y: place.y + 16, class: "under", "text-anchor": "middle" }, `${count} gates ▸`),
-      );
-    } else {
-      group.append(...this.captions(box, place, leaf));
-    }
+    const beside = isPart(box) ? [this.count(box, place)] : this.captions(box, place, leaf);
+    const captions = s("g", { class: "captions", "aria-hidden": "true" }, ...beside);
     this.boxes.set(box, group);
-    this.svg.append(group);
+    this.captioned.set(box, captions);
+    this.svg.append(group, captions);
   }
 
   private kind(box: Box): string {
@@ -213,6 +209,12 @@ export class Drawing {
       });
     const folded = isPart(box) || ["composite", "block", "loop"].includes(at(this.data.gates, box).kind);
     return folded ? [rect(0, "body"), rect(3.5, "inner")] : [rect(0, "body")];
+  }
+
+  private count(box: Box, place: Place): SVGElement {
+    const count = at(this.data.groups, -1 - box).members.length;
+    const spot = { x: place.x, y: place.y + 16, class: "under", "text-anchor": "middle" };
+    return s("text", spot, `${count} gates ▸`);
   }
 
   /** The label of an unnamed gate above it, its role beside it, the sum of a fork below it. */
@@ -263,6 +265,7 @@ export class Drawing {
       group.classList.toggle("chosen", marks.chosen === box);
       const inside = marks.path && [...marks.path.gates].some((g) => this.view.boxOf(g) === box);
       group.classList.toggle("off", marks.path !== null && !inside);
+      this.captioned.get(box)?.classList.toggle("off", marks.path !== null && !inside);
     }
     for (const { route, path } of this.wires) {
       const lit = route.edge.links.some((l) => marks.activeLinks.has(l));
