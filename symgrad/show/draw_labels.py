@@ -127,14 +127,16 @@ def tag(value: Any, role: str, style: Style) -> Label:
 def _table(
     rows: list[list[str]], start: float, lines: list[float], role: str
 ) -> tuple[list[Item], float]:
-    """Return the cells in columns, aligned to the right, and where the last column ends."""
+    """Return the cells in columns, and where the last ends; rows are aligned to the right."""
     size = FACES[role].size
     items: list[Item] = []
     right = start
     for column in range(len(rows[0])):
-        right += max(text_width(row[column], size) for row in rows) + (8.0 if column else 0.0)
+        left = right + (8.0 if column else 0.0)
+        right = left + max(text_width(row[column], size) for row in rows)
+        x, anchor = (left, "start") if len(rows) == 1 else (right, "end")
         items += [
-            Words(right, line, row[column], role, "end")
+            Words(x, line, row[column], role, anchor)
             for row, line in zip(rows, lines, strict=True)
         ]
     return items, right
