@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
 import capacity
+import digits
 import figures
+import lesson
 import numpy as np
 import pytest
 import regularisation
@@ -134,9 +137,8 @@ def test_the_nearest_neighbour_keeps_everything_and_the_linear_classifier_ten_te
 def test_a_template_likes_the_mean_of_its_class_most() -> None:
     pytest.importorskip("sklearn", reason=NEEDS)
     import templates
-    from digits import digits
 
-    (X, labels), _ = digits()
+    (X, labels), _ = digits.digits()
     means = np.stack([X[labels == k].mean(axis=0) for k in range(10)])
     liked = means @ templates.linear().learned.reshape(10, 64).T
 
@@ -153,13 +155,13 @@ def rows_of(page: str, first: str) -> list[list[float]]:
     return [[float(x) for x in re.findall(r"[\d.]+", row)] for row in list(table_rows)[2:]]
 
 
-@pytest.mark.parametrize("lesson", ["by_neurons", "by_decay"])
+@pytest.mark.parametrize("kind", ["by_neurons", "by_decay"])
 def test_the_page_tells_the_numbers_of_the_fits(
-    lesson: str, request: pytest.FixtureRequest, examples_folder: Path
+    kind: str, request: pytest.FixtureRequest, examples_folder: Path
 ) -> None:
     page = (examples_folder.parent / "walk/07-three-lessons.md").read_text(encoding="utf-8")
-    fits: list[Fit] = request.getfixturevalue(lesson)
-    told = rows_of(page, "hidden neurons" if lesson == "by_neurons" else "λ")
+    fits: list[Fit] = request.getfixturevalue(kind)
+    told = rows_of(page, "hidden neurons" if kind == "by_neurons" else "λ")
 
     for fit, (knob, seen, unseen, norm, boundary) in zip(fits, told, strict=True):
         assert knob in (fit.hidden, fit.decay)
@@ -196,3 +198,19 @@ def test_the_figures_in_the_docs_are_whole_and_small(name: str) -> None:
 
     assert "{http://www.w3.org/2000/svg}svg" == ET.parse(path).getroot().tag
     assert path.stat().st_size < 150_000
+
+
+NEEDED = {
+    "sklearn": lambda: digits.digits(),
+    "matplotlib": lambda: lesson.draw("unused", [], ""),
+}
+
+
+@pytest.mark.parametrize("package", NEEDED)
+def test_a_missing_package_is_named_with_the_way_to_get_it(
+    package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+
+    with pytest.raises(SystemExit, match=r'pip install "symgrad\[examples\]"'):
+        NEEDED[package]()

@@ -169,11 +169,11 @@ def test_a_script_stopped_by_ctrl_c_and_resumed_has_the_curve_of_one_that_was_no
         if line.startswith("step 75 of 1,500"):
             break
     stopped.send_signal(signal.SIGINT)
-    said = stopped.communicate(timeout=60)[0]
+    said = stopped.communicate(timeout=300)[0]
     rows = len((tmp_path / "parts/net/curve.csv").read_text().splitlines()) - 1
     resumed = run_script(script, tmp_path, "--out", "parts", "--resume")
-    told = resumed.communicate(timeout=60)[0]
-    uninterrupted.communicate(timeout=60)
+    told = resumed.communicate(timeout=300)[0]
+    uninterrupted.communicate(timeout=300)
 
     assert (0, 130, 0) == (uninterrupted.returncode, stopped.returncode, resumed.returncode)
     assert f"stopped after step {rows:,}; go on with --resume" in said
