@@ -14,6 +14,7 @@ from typing import Any
 from sympy import S
 
 from symgrad.dag.nodes import ADD, CONSTANT, MUL, NEG, SUB, VARIABLE, Grower, Nodes
+from symgrad.dag.opened import extended
 from symgrad.dag.patterns import (
     COMPOSITES,
     EXP,
@@ -115,20 +116,32 @@ Pass = Callable[[Nodes, Sequence[int], Sequence[int], Moved], Rebuilt]
 def _passed(nodes: Nodes, outputs: Sequence[int], names: Mapping[str, int], rebuild: Pass) -> Parts:
     """Rebuild every region, those inside first, then the graph itself."""
     moved: Moved = {}
-    for region in nested(nodes):
-        roots = (*region.inputs, *region.outputs)
-        made, new = rebuild(region.nodes, roots, (), moved)
-        ports = tuple(new[i] for i in region.inputs), tuple(new[o] for o in region.outputs)
-        moved[id(region)] = Region(region.name, made, *ports)
+    known = nested(nodes)
+    for region in known:
+        if id(region) not in moved:
+            _pass_region(region, known, rebuild, moved)
     made, new = rebuild(nodes, (*outputs, *names.values()), tuple(names.values()), moved)
     return made, [new[o] for o in outputs], {name: new[n] for name, n in names.items()}
+
+
+def _pass_region(region: Region, known: Sequence[Region], rebuild: Pass, moved: Moved) -> None:
+    """Rebuild a region, together with those that extend the same one: they share a table."""
+    family = [r for r in known if r.plain is region.plain]
+    roots = (*region.inputs, *dict.fromkeys(o for r in family for o in r.outputs))
+    made, new = rebuild(region.nodes, roots, (), moved)
+    inputs = tuple(new[i] for i in region.inputs)
+    outputs = tuple(new[o] for o in region.plain.outputs)
+    plain = Region(region.name, made, inputs, outputs, region.sizes)
+    for one in family:
+        extra = tuple(new[o] for o in one.outputs[len(outputs) :])
+        moved[id(one)] = extended(plain, extra)
 
 
 def _copied(made: Nodes, nodes: Nodes, node: int, args: tuple[int, ...], moved: Moved) -> int:
     gate, payload = nodes.gates[node], nodes.payloads[node]
     if gate is VARIABLE:
         return made.variable(payload, nodes.shapes.get(node, ()))
-    if gate is opaque.CALL or gate is opaque.SCAN:
+    if gate in opaque.OWNERS:
         payload = (moved[id(payload[0])], *payload[1:])
     return made.add(gate, args, payload)
 

@@ -139,7 +139,8 @@ def joined(nodes: Nodes, outputs: Sequence[int]) -> Table:
                 family.append(region)
     if all(len(family) == 1 for family in families.values()):
         return nodes, list(outputs)
-    made, moved = Nodes(), []
+    made = Nodes()
+    moved: list[int] = []
     for node, gate in enumerate(nodes.gates):
         args, payload = tuple([moved[a] for a in nodes.args[node]]), nodes.payloads[node]
         if gate is VARIABLE:

@@ -55,5 +55,7 @@ def combine_tensors(builder: Any, operation: Any) -> int:
     region = region_of(builder, block)
     if not form:
         return int(builder.nodes.add(opaque.TENSOR_CALL, operands, (region, index, sizes)))
-    payload = (region, index, opaque.ScanForm(*form, sizes))
+    length, carries, streams, backward = form
+    made = opaque.ScanForm(length, carries, streams, backward, sizes)
+    payload = (region, index, made)
     return int(builder.nodes.add(opaque.TENSOR_SCAN, operands, payload))

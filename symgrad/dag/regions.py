@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
-from sympy import Symbol
+from sympy import Expr, Symbol
 
 from symgrad.dag.nodes import Nodes
 from symgrad.errors import GraphError
@@ -102,6 +102,22 @@ class Region:
             return own
         found = cls._made.get(block)
         return found if found is not None else cls._made.setdefault(block, make(block))
+
+
+def held_sizes(nodes: Nodes) -> set[Any]:
+    """Return the symbols in the sizes that a table holds, inner regions excepted."""
+    parts: list[Any] = list(nodes.shapes.values())
+    parts += [p for g, p in zip(nodes.gates, nodes.payloads, strict=True) if g.shape is not None]
+    found: set[Any] = set()
+    while parts:
+        part = parts.pop()
+        if isinstance(part, tuple):
+            parts.extend(part)
+        elif isinstance(part, opaque.ScanForm):
+            parts += [part.length, part.sizes]
+        elif isinstance(part, Expr):
+            found |= part.free_symbols
+    return found
 
 
 def owned(nodes: Nodes) -> list[Region]:

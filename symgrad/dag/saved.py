@@ -14,11 +14,13 @@ from sympy import Basic, Function
 
 from symgrad.dag.carried import SIZES, check_carried, check_form, has_form
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes
+from symgrad.dag.opened import extended
+from symgrad.dag.owners import check_owner
 from symgrad.dag.regions import Region, nested
 from symgrad.dag.saved_heads import HEADS, dump
 from symgrad.dag.saved_read import TermReader
 from symgrad.dag.saved_write import TermWriter
-from symgrad.dag.validate import validate
+from symgrad.dag.validate import check_ports, check_region, validate
 from symgrad.errors import GraphError, hint
 from symgrad.expr.dims import squeezed
 from symgrad.expr.tensor_params import frozen, plain
@@ -30,6 +32,8 @@ from symgrad.rules.table import GATES
 FORMAT, VERSION = "symgrad.graph", 1
 KEYS = ("format", "version", "terms", "regions", "nodes", "outputs", "names")
 REGION_KEYS = ("name", "inputs", "outputs", "nodes")
+TENSOR_KEYS = (*REGION_KEYS, "sizes")  # of a region with sizes
+EXTENDED_KEYS = ("name", "extends", "outputs")  # of one with the table of an earlier region
 
 Parts = tuple[Nodes, list[int], dict[str, int]]
 
@@ -46,13 +50,14 @@ def save(nodes: Nodes, outputs: Sequence[int], names: Mapping[str, int]) -> str:
         If a node carries what files do not know, or its gate is not in the table.
     """
     writer = _Writer()
-    regions = [writer.region(region) for region in nested(nodes)]
+    for region in nested(nodes):
+        writer.region(region)
     rows = writer.nodes(nodes)
     parts = {
         "format": dump(FORMAT),
         "version": dump(VERSION),
         "terms": lines(writer.terms.lines),
-        "regions": lines(list(map(dump, regions))),
+        "regions": lines(list(map(dump, writer.regions))),
         "nodes": lines(list(map(dump, rows))),
         "outputs": dump(list(outputs)),
         "names": lines([dump(pair) for pair in names.items()]),
@@ -75,14 +80,26 @@ class _Writer:
 
     def __init__(self) -> None:
         self.terms = TermWriter()
-        self._regions: dict[int, int] = {}
+        self.regions: list[dict[str, Any]] = []
+        self._places: dict[int, int] = {}
 
-    def region(self, region: Region) -> dict[str, Any]:
-        """Return a region whose inner regions are written."""
-        rows = self.nodes(region.nodes)
-        self._regions[id(region)] = len(self._regions)
-        values = (region.name, list(region.inputs), list(region.outputs), rows)
-        return dict(zip(REGION_KEYS, values, strict=True))
+    def region(self, region: Region) -> int:
+        """Write a region whose inner regions are written, if it is new; return where it stands."""
+        place = self._places.get(id(region))
+        if place is not None:
+            return place
+        if region.extends is not None:
+            base = self.region(region.extends)
+            row = dict(zip(EXTENDED_KEYS, (region.name, base, list(region.outputs)), strict=True))
+        else:
+            rows = self.nodes(region.nodes)
+            values = (region.name, list(region.inputs), list(region.outputs), rows)
+            row = dict(zip(REGION_KEYS, values, strict=True))
+            if region.sizes:
+                row["sizes"] = self.terms.add(frozen(region.sizes))
+        self.regions.append(row)
+        self._places[id(region)] = len(self.regions) - 1
+        return self._places[id(region)]
 
     def nodes(self, nodes: Nodes) -> list[list[Any]]:
         """Return the rows of a table: gate, operands, and what the node carries."""
@@ -96,10 +113,17 @@ class _Writer:
         return rows
 
     def _payload(self, gate: Gate, payload: Any) -> Any:
-        if gate is opaque.CALL or gate is opaque.SCAN:
+        if gate in opaque.OWNERS:
             region, *rest = payload
-            return [self._regions[id(region)], *rest]
+            return [self.region(region), *self._bound(rest)]
         return write_payload(gate, payload, self.terms.add)
+
+    def _bound(self, rest: list[Any]) -> list[Any]:
+        """Return what stands behind the region: numbers as they are, sizes as terms."""
+        if isinstance(rest[-1], opaque.ScanForm):
+            form = rest.pop()
+            rest += [form.carries, form.streams, form.backward, (form.length, *form.sizes)]
+        return [self.terms.add(frozen(r)) if isinstance(r, tuple) else r for r in rest]
 
 
 def name_of(gate: Gate) -> str:
@@ -223,13 +247,36 @@ class _Reader:
 
     def region(self, saved: Any) -> None:
         """Make a region whose inner regions are made."""
-        parts = checked(saved, REGION_KEYS, "a region")
+        if isinstance(saved, dict) and "extends" in saved:
+            self._regions.append(self._extended(saved))
+            return
+        keys = TENSOR_KEYS if isinstance(saved, dict) and "sizes" in saved else REGION_KEYS
+        parts = checked(saved, keys, "a region")
         name, inputs, outputs, rows = (parts[key] for key in REGION_KEYS)
         if type(name) is not str:
             raise GraphError(f"{name!r:.80} is no name of a region")
         nodes = self.nodes(rows, f" of region `{name:.80}`")
         ports = tuple(listed(inputs, "inputs")), tuple(listed(outputs, "outputs"))
-        self._regions.append(Region(name, nodes, *ports))
+        sizes = plain(self._term(parts["sizes"])) if "sizes" in parts else ()
+        region = Region(name, nodes, *ports, sizes)
+        if nodes.shapes or sizes:  # what calls it asks for its shapes
+            check_region(region)
+        self._regions.append(region)
+
+    def _extended(self, saved: Any) -> Region:
+        """Make a region that has the table of an earlier one."""
+        parts = checked(saved, EXTENDED_KEYS, "a region")
+        base, outputs = self._region(parts["extends"]), listed(parts["outputs"], "outputs")
+        check_ports(outputs, "output", len(base.nodes), f" of region `{base.name:.80}`")
+        count = len(base.outputs)
+        if parts["name"] != base.name or tuple(outputs[:count]) != base.outputs:
+            raise GraphError(f"region `{base.name:.80}` is extended by one that begins otherwise")
+        return extended(base, tuple(outputs[count:]))
+
+    def _region(self, place: Any) -> Region:
+        if type(place) is not int or not 0 <= place < len(self._regions):
+            raise GraphError(f"region {place!r:.80} is not there; regions inside come first")
+        return self._regions[place]
 
     def nodes(self, rows: Any, where: str) -> Nodes:
         """Make a table."""
@@ -246,7 +293,9 @@ class _Reader:
                 made = nodes.variable(*self._variable(row[2]))
             else:
                 payload = self._payload(gate, row[2]) if len(row) == 3 else None
-                if gate.shape is not None:
+                if gate in opaque.OF_TENSORS:
+                    check_owner(gate, payload, len(args), f"node {number}{where}")
+                elif gate.shape is not None:
                     shapes = [nodes.shapes.get(a, ()) for a in args]
                     check_carried(gate, payload, shapes, f"node {number}{where}")
                 made = nodes.add(gate, args, payload)
@@ -269,12 +318,24 @@ class _Reader:
     def _payload(self, gate: Gate, saved: Any) -> Any:
         if gate is CONSTANT:
             return self._term(saved)
-        if gate not in (opaque.CALL, opaque.SCAN):
+        if gate not in opaque.OWNERS:
             return read_payload(gate, saved, self._term)
         first, *rest = listed(saved, "payload")
-        if type(first) is not int or not 0 <= first < len(self._regions):
-            raise GraphError(f"region {first!r:.80} is not there; regions inside come first")
-        return (self._regions[first], *rest)
+        region = self._region(first)
+        if gate not in opaque.OF_TENSORS:
+            return (region, *rest)
+        if len(rest) != (2 if gate is opaque.TENSOR_CALL else 5):
+            raise GraphError(
+                f"a node of gate `{gate.name}` carries {saved!r:.80}; parts are missing"
+            )
+        *counts, sizes = (*rest[:-1], plain(self._term(rest[-1])))
+        if type(sizes) is not tuple:
+            raise GraphError(f"`{sizes!s:.80}` is no tuple of sizes")
+        if gate is opaque.TENSOR_CALL:
+            return (region, *counts, sizes)
+        index, carries, streams, backward = counts
+        length = sizes[0] if sizes else None
+        return (region, index, opaque.ScanForm(length, carries, streams, backward, sizes[1:]))
 
     def _term(self, number: Any) -> Any:
         if type(number) is not int or not 0 <= number < len(self._terms):

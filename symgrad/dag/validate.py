@@ -15,6 +15,7 @@ from sympy.core.function import UndefinedFunction
 
 from symgrad.dag.carried import SIZES, check_carried, has_form
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes, reachable
+from symgrad.dag.owners import check_owner, check_sizes
 from symgrad.dag.regions import Region, nested, owned
 from symgrad.errors import GraphError
 from symgrad.expr.region import DEEPEST
@@ -69,14 +70,12 @@ def check_region(region: Region) -> None:
     where = f" of region `{region.name}`"
     nodes, size = region.nodes, len(region.nodes)
     check_table(nodes, where)
-    wide = next((n for n, g in enumerate(nodes.gates) if g.shape or n in nodes.shapes), None)
-    if wide is not None:
-        _complain(nodes, wide, where, "is of tensors", "a block holds scalars alone")
     check_ports(region.inputs, "input", size, where)
     check_ports(region.outputs, "output", size, where)
     known = set(region.inputs)
     if len(known) != len(region.inputs) or any(nodes.gates[i] is not VARIABLE for i in known):
         raise GraphError(f"the inputs{where} are {region.inputs}; give different variables")
+    check_sizes(region, where)
     needed = reachable(nodes, region.outputs)
     for node, gate in enumerate(nodes.gates):
         if gate is VARIABLE and needed[node] and node not in known:
@@ -101,6 +100,8 @@ def check_table(nodes: Nodes, where: str) -> None:
     rows = zip(nodes.gates, nodes.payloads, nodes.args, strict=True)
     for node, (gate, payload, args) in enumerate(rows):
         check = PAYLOADS.get(gate)
+        if gate in opaque.OF_TENSORS and check is not None:  # before its shape is asked for
+            check(nodes, node, payload, len(args), where)
         if nodes.shapes or gate.shape is not None:
             check_shape(nodes, node, where)
         if check is None:
@@ -212,6 +213,8 @@ def check_call(nodes: Nodes, node: int, payload: Any, count: int, where: str) ->
     """Check that a call fits its region."""
     region, index = _region(nodes, node, payload, 2, where)
     _check_port(nodes, node, region, index, where)
+    if region.nodes.shapes:
+        _complain(nodes, node, where, f"calls {region!r}, of tensors", "that is a gate of its own")
     if count != len(region.inputs):
         found = f"calls `{region.name}` of {len(region.inputs)} inputs with {count} operands"
         _complain(nodes, node, where, found, "give one operand an input")
@@ -221,11 +224,19 @@ def check_scan(nodes: Nodes, node: int, payload: Any, count: int, where: str) ->
     """Check that a loop fits its region: carries first, then parameters."""
     region, index, length = _region(nodes, node, payload, 3, where)
     _check_port(nodes, node, region, index, where)
+    if region.nodes.shapes:
+        _complain(nodes, node, where, f"repeats {region!r}, of tensors", "that is another gate")
     if count != len(region.inputs) or len(region.outputs) > count:
         found = f"repeats {region!r} with {count} operands"
         _complain(nodes, node, where, found, "give one operand an input; every output is carried")
     if type(length) is not int or length < 0:
         _complain(nodes, node, where, f"has length {length!r}", "a length is an integer >= 0")
+
+
+def check_tensors(nodes: Nodes, node: int, payload: Any, count: int, where: str) -> None:
+    """Check that a call or loop over tensors fits its region."""
+    gate = nodes.gates[node]
+    check_owner(gate, payload, count, f"node {node} (`{gate.name}`){where}")
 
 
 PAYLOADS: dict[Gate, Callable[[Nodes, int, Any, int, str], None]] = {
@@ -235,6 +246,7 @@ PAYLOADS: dict[Gate, Callable[[Nodes, int, Any, int, str], None]] = {
     opaque.UNKNOWN: check_unknown,
     opaque.CALL: check_call,
     opaque.SCAN: check_scan,
+    **dict.fromkeys(opaque.OF_TENSORS, check_tensors),
 }
 
 

@@ -50,7 +50,7 @@ def vmap(source: Graph, batched: Iterable[int], count: int) -> Graph:
     """
     lift = Lift(source.nodes, set(batched), count)
     for node in range(len(source.nodes)):
-        lift.moved.append(lift.node(node))
+        lift.moved[node] = lift.node(node)
     outputs = [lift.ahead(lift.moved[o], o) for o in source.outputs]
     names = {name: lift.moved[node] for name, node in source.names.items()}
     return Graph(lift.made, outputs, names)
@@ -67,20 +67,20 @@ class Lift:
         Nodes that have the batch; grows as nodes are copied.
     count : int
         Points of the batch.
+    made : Nodes, optional
+        The new table, where it exists already.
 
     Attributes
     ----------
-    made : Nodes
-        The new table.
-    moved : list of int
+    moved : dict of int to int
         Where each node went.
     """
 
-    def __init__(self, old: Nodes, wide: set[int], count: int) -> None:
+    def __init__(self, old: Nodes, wide: set[int], count: int, made: Nodes | None = None) -> None:
         self.old, self.wide, self.count = old, wide, count
-        self.made = Nodes()
+        self.made = Nodes() if made is None else made
         self.grower = Grower(self.made)
-        self.moved: list[int] = []
+        self.moved: dict[int, int] = {}
 
     def shape(self, node: int) -> Shape:
         """Return the shape that a node of the old table has."""

@@ -116,7 +116,7 @@ class RegionBlock(Block):
 
     region: Any
 
-    def __new__(cls, region: Any) -> RegionBlock:  # type: ignore[override]
+    def __new__(cls, region: Any) -> RegionBlock:
         """Make the leaf of a region."""
         self: RegionBlock = sympy.Atom.__new__(cls)
         self.name, self.inputs, self.region = region.name, region.symbols, region

@@ -119,7 +119,7 @@ def loop_shapes(body: Any, form: tuple[Any, ...], given: Sequence[Shape]) -> lis
     length, carries, streams, _ = form
     slices = [s[1:] if carries <= k < carries + streams else s for k, s in enumerate(given)]
     for symbol, before, after in zip(body.inputs, body.shapes, body.output_shapes, strict=False):
-        if carries and not fits(before, after):
+        if carries > 0 and not fits(before, after):
             raise ShapeError(
                 f"a scan over `{body.name}` carries `{symbol}` of shape {shown(before)}, but a "
                 f"step makes shape {shown(after)} of it; a carry keeps its shape"

@@ -35,7 +35,7 @@ def _first(nodes: Nodes, inputs: tuple[int, ...]) -> tuple[str, int] | None:
     for node, gate in enumerate(nodes.gates):
         if not moving[node] or gate.arity == (0, 0):
             continue
-        if gate is opaque.CALL or gate is opaque.SCAN:
+        if gate in opaque.OWNERS:
             region = nodes.payloads[node][0]
             inner = _first(region.nodes, region.inputs)
             if inner is not None:

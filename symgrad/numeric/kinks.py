@@ -13,6 +13,8 @@ import numpy as np
 
 from symgrad.dag.digraph import Graph
 from symgrad.dag.nodes import Nodes
+from symgrad.numeric.inner_kinks import inside
+from symgrad.rules.opaque import OWNERS
 from symgrad.rules.row import Gate
 
 Winner = Callable[..., Any]
@@ -96,6 +98,7 @@ TENSOR_TIES: dict[str, Winner] = {
     "norm": TENSOR_WINNERS["norm"],
 }
 RELATIONS = ("lt", "le", "gt", "ge", "eq", "ne")
+KINKED = frozenset(["where", *TIES, *TENSOR_TIES])
 CONNECTIVES = ("and", "or", "not", "xor")
 
 
@@ -109,10 +112,25 @@ def met(graph: Graph, values: Sequence[Any]) -> list[int]:
     values : sequence
         The value of each node.
     """
+    seen: set[Any] = set()
     with np.errstate(all="ignore"):
         return [
-            n for n, flag in enumerate(graph.nodes.constant) if not flag and _on(graph, n, values)
+            n
+            for n, flag in enumerate(graph.nodes.constant)
+            if not flag and (_on(graph, n, values) or _inside(graph.nodes, n, values, seen))
         ]
+
+
+def _inside(nodes: Nodes, node: int, values: Sequence[Any], seen: set[Any]) -> bool:
+    """Return whether a kink is met inside a block or loop; its first output tells for all."""
+    if nodes.gates[node] not in OWNERS:
+        return False
+    region, _, *rest = nodes.payloads[node]
+    key = (region, nodes.args[node], *rest)
+    if key in seen:
+        return False
+    seen.add(key)
+    return inside(nodes, node, values, KINKED, met)
 
 
 def _on(graph: Graph, node: int, values: Sequence[Any]) -> bool:
@@ -148,6 +166,12 @@ def _equal(graph: Graph, comparison: int, values: Sequence[Any]) -> bool:
 def message(graph: Graph, node: int, values: Sequence[Any]) -> str:
     """Return what to say of a node whose kink lies exactly at this point."""
     gate = graph.nodes.gates[node].name
+    if graph.nodes.gates[node] in OWNERS:
+        name = graph.nodes.payloads[node][0].name
+        return (
+            f"`{name}` (node {node}) has a kink inside, exactly here; move the point, or choose "
+            "kinks='min_norm'"
+        )
     shown = {a: _short(values[a]) for a in graph.nodes.args[node]}
     operands = ", ".join(f"{graph.labels[a]} = {value}" for a, value in shown.items())
     return (

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from symgrad.calculus import loops
 from symgrad.calculus.flow import tensor_site
 from symgrad.dag.nodes import Nodes
 from symgrad.errors import UnsupportedError
+from symgrad.rules.opaque import OF_TENSORS, TENSOR_CALL
 
 MOST_ENTRIES = 1_000_000
 
@@ -47,15 +49,36 @@ def local_jacobian(
             f"the local Jacobian of `{gate.name}` (node {node}) has {rows} × {columns} entries; "
             "a product with it is had by `jvp` or `vjp`"
         )
-    site = tensor_site(nodes, node, values, algebra, kinks)
+    pulled = _pullback(nodes, node, position, values, algebra, kinks)
     kind = np.result_type(values[node])
     found = np.zeros((rows, columns), kind)
     with np.errstate(all="ignore"):
         for row in range(rows):
             bar = np.zeros(rows, kind)
             bar[row] = 1
-            passed = gate.pull(site, position, bar.reshape(shape)[()]) if gate.pull else None
+            passed = pulled(bar.reshape(shape)[()])
             if passed is None:
                 break
             found[row] = np.reshape(passed, -1)
     return found.reshape((*shape, *inner))
+
+
+def _pullback(
+    nodes: Nodes, node: int, position: int, values: Sequence[Any], algebra: Any, kinks: str
+) -> Callable[[Any], Any]:
+    """Return the linear map from a cotangent of a node to that of one operand; None is zero."""
+    gate = nodes.gates[node]
+    if gate in OF_TENSORS:
+        region, index, rest = nodes.payloads[node]
+        operands = [values[a] for a in nodes.args[node]]
+        rule = loops.pull_call if gate is TENSOR_CALL else loops.pull_loop
+
+        def through(bar: Any) -> Any:
+            found = rule(algebra, region, rest, operands, (position,), {index: bar}, kinks)
+            return found.get(position)
+
+        return through
+    if gate.pull is None:
+        raise UnsupportedError(f"`{gate.name}` (node {node}) has no local Jacobian")
+    pull, site = gate.pull, tensor_site(nodes, node, values, algebra, kinks)
+    return lambda bar: pull(site, position, bar)

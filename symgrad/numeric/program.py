@@ -14,6 +14,7 @@ from typing import Any
 from sympy import Expr
 
 from symgrad.dag.digraph import Graph, compact
+from symgrad.dag.fission import parted
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes
 from symgrad.dag.opened import opened, unrolled
 from symgrad.dag.regions import Region
@@ -190,7 +191,16 @@ def lower(graph: Graph, args: Sequence[Expr] | None = None) -> Program:
     """
     inputs = tuple(graph.inputs if args is None else args)
     nodes, outputs = opened(graph.nodes, graph.outputs)
-    return _lower(nodes, outputs, inputs)
+    return _lower(*_without_waste(nodes, outputs), inputs)
+
+
+def _without_waste(nodes: Nodes, outputs: Sequence[int]) -> tuple[Nodes, list[int]]:
+    """Return a table whose loops hold only what a step must wait for."""
+    made, found = parted(nodes, outputs)
+    if made is nodes:
+        return nodes, found
+    kept, found, _ = compact(made, found)
+    return kept, found
 
 
 def _lower(nodes: Nodes, outputs: Sequence[int], inputs: tuple[Expr, ...]) -> Program:
@@ -279,7 +289,7 @@ def lower_tensors(region: Region, sizes: tuple[Any, ...]) -> Program:
     """Return the program of a region with sizes bound; made once and kept by the region."""
     found: Program | None = region.derived.get(("program", sizes))
     if found is None:
-        nodes, outputs = unrolled(region, sizes)
+        nodes, outputs = _without_waste(*unrolled(region, sizes))
         nodes, outputs, _ = compact(nodes, outputs)
         made = _lower(nodes, outputs, region.symbols)
         found = region.derived.setdefault(("program", sizes), made)

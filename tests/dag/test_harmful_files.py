@@ -396,7 +396,7 @@ def test_a_malformed_document_of_tensors_is_refused_at_once(
     assert time.perf_counter() - start < 2
 
 
-def test_a_block_of_tensors_in_a_file_is_refused() -> None:
+def test_a_call_of_scalars_that_owns_a_block_of_tensors_in_a_file_is_refused() -> None:
     found = json.loads(sg.graph(STEP(x, y)).to_json())
     terms = found["terms"]
     carried = spell(terms, (((),), (0,), ((0, 3),)))
@@ -404,7 +404,7 @@ def test_a_block_of_tensors_in_a_file_is_refused() -> None:
     region["nodes"].append(["einsum", [region["outputs"][0]], [carried]])
     region["outputs"] = [len(region["nodes"]) - 1]
 
-    with pytest.raises(GraphError, match="a block holds scalars alone"):
+    with pytest.raises(GraphError, match="of tensors; that is a gate of its own"):
         Graph.from_json(json.dumps(found))
 
 
