@@ -28,6 +28,7 @@ from symgrad.show.sheet import shown
 
 MOST_STEPS = 60  # nodes of each walk that are told
 MOST_FORMS = 24  # closed forms at the end
+REGIONS = ("block", "loop")  # gates with gates inside
 LONGEST_FORM = 80  # nodes of one that is written out
 
 FORWARD = "Forward: every value, from the inputs to {}"
@@ -35,6 +36,9 @@ BACKWARD = (
     "Backward: from {} to the inputs; a gradient is the upstream gradient × the local gradient"
 )
 CLOSED = "Together: the gradient as a formula"
+LONG = "(too long to be read; `grad` writes it)"
+INSIDE = "(through a block or a loop; `grad` writes it)"
+LITTLE = "grows a little; ∂ is the same across one gate"
 SHAPED = "here d before a name stands for the gradient by it, in its own shape:"
 
 
@@ -124,7 +128,7 @@ class Derivation:
 
     def _with_numbers(self, gate: GateAccount) -> Any:
         """Return the gate's formula with numbers for its neighbours; None for tensors."""
-        if self.account.run is None or gate.is_tensor or gate.kind in ("block", "loop"):
+        if self.account.run is None or gate.is_tensor or gate.kind in REGIONS:
             return None
         nodes, values = self.account.nodes, self.account.run.values
         args = nodes.args[gate.node]
@@ -161,6 +165,11 @@ class Derivation:
     def _backward(self) -> Iterator[Line]:
         moving = self._moving
         gates = [g for g in reversed(self.account.gates) if moving[g.node]]
+        if gates and len(self.wanted):
+            first = self.account.by_node[self.wanted[0]]
+            end, start = self._label(self._output), self._label(first)
+            said = (Words("is how much"), end, Words("grows when"), start, Words(LITTLE))
+            yield Line(0, (self._total(first), *said))
         shaped = next((g for g in gates if g.shape), None)
         if shaped is not None:
             means = (shaped.upstream, Words("for"), self._total(shaped))
@@ -245,8 +254,10 @@ class Derivation:
     def _mapped(self, gate: GateAccount, path: Path, total: Slope | None) -> tuple[Part, ...]:
         """Tell a path of tensors: `dW = dq*x.T`, where dq is what arrived at q."""
         chain: list[Part] = [gate.upstream if gate.shape else total] if total is not None else []
-        formula = path.wire.contribution
-        chain.append(Words("derived inside") if formula is None else formula)
+        inner = path.wire.gate.kind in REGIONS
+        formula = None if inner else path.wire.contribution
+        said = f"back through {path.wire.gate.symbol}"
+        chain.append(Words(said) if formula is None else formula)
         if path.product is not None:
             chain.append(Number(path.product))
         return self._distinct(chain)
@@ -276,11 +287,13 @@ class Derivation:
 
     def _together(self) -> Iterator[Line]:
         wanted = self.wanted[:MOST_FORMS]
+        inside = any(self._moving[g.node] and g.kind in REGIONS for g in self.account.gates)
         forms = self.account.gradients(wanted, limit=LONGEST_FORM)
         for node, form in zip(wanted, forms, strict=True):
             gate = self.account.by_node[node]
             chain: list[Part] = [self._total(gate)]
-            chain.append(Words("(too long to be read; `grad` writes it)") if form is None else form)
+            missing = INSIDE if inside else LONG
+            chain.append(Words(missing) if form is None or inside else form)
             if self.account.run is not None:
                 chain.append(Number(0.0 if gate.grad is None else gate.grad))
             note = f"shape {described(gate.shape)}, as {gate.label}" if gate.shape else ""

@@ -154,7 +154,7 @@ def markdown(sections: Sequence[Section]) -> str:
     """Return a derivation in Markdown: headings, lists, formulas as code."""
     lines: list[str] = []
     for title, body in sections:
-        lines += [f"**{title}**", "", *map(_bullet, body), ""]
+        lines += [f"**{_markdown_words(title)}**", "", *map(_bullet, body), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -164,7 +164,7 @@ def _bullet(line: Line) -> str:
     for part in line.words:
         if isinstance(part, Words) and part.said != "=":
             pieces += [markdown_code(" ".join(run))] if run else []
-            pieces.append(part.said)
+            pieces.append(_markdown_words(part.said))
             run = []
         else:
             run.append(plain(part))

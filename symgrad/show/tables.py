@@ -83,6 +83,8 @@ def product(path: Path, digits: int) -> str:
     if not path.wire.is_map:
         return f"{shown(path.local, digits)} × {shown(path.upstream, digits)}"
     formula = path.wire.contribution
+    if path.wire.gate.kind in ("block", "loop"):
+        return f"back through {path.wire.gate.symbol}"
     return shown(path.product, digits) if formula is None else str(text(formula))
 
 
