@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,10 @@ from symgrad.errors import UnknownNameError, UnsupportedError
 from symgrad.expr.symbols import label
 from symgrad.numeric.compiled import compile_function
 from symgrad.numeric.layout import Pack
+from symgrad.numeric.sizes import Reader, has_tensors
+from symgrad.numeric.tensor_torch import transformed
 
+BOTH = ("value", "grad")
 DENSE = 64  # variables up to which `hess="auto"` gives the whole matrix
 
 
@@ -168,16 +171,33 @@ class _Pair:
     """A formula and its pullback in the dtype of the values; compiled when first met."""
 
     def __init__(self, f: Any, args: Sequence[Any] | None, options: dict[str, Any]) -> None:
+        source = graph(f)
+        self.listed = isinstance(f, (list, tuple)) or len(source.outputs) != 1
+        self.of_tensors = has_tensors(source)
+        self.alone = not self.listed and source.outputs[0] not in source.nodes.shapes
         self._question, self._options = (f, args), options
-        self._made: dict[tuple[str, str], Any] = {}
+        self._args = args
+        if args is None and self.of_tensors:
+            self._args = [one.symbol for one in Reader(source).inputs]
+        self._made: dict[Any, Any] = {}
 
-    def __call__(self, part: str, dtype: str) -> Any:
-        """Return `"value"` or `"vjp"` in a dtype."""
-        found = self._made.get((part, dtype))
-        if found is None:
-            found = compile_function(*self._question, returns=part, dtype=dtype, **self._options)
-            self._made[part, dtype] = found
-        return found
+    def __call__(
+        self, part: str | tuple[str, ...], dtype: str, wanted: tuple[int, ...] | None = None
+    ) -> Any:
+        """Return a part in a dtype: of all arguments, or of those at the places wanted."""
+        key = (part, dtype, wanted)
+        if key not in self._made:
+            wrt = None if wanted is None else tuple(self._args[k] for k in wanted)  # type: ignore[index]
+            options = {"returns": part, "dtype": dtype, "wrt": wrt, **self._options}
+            self._made[key] = compile_function(*self._question, **options)
+        return self._made[key]
+
+    def pulled(self, dtype: str, values: Sequence[Any], bars: Any, stack: Any) -> Any:
+        """Return the cotangents of values; scalar outputs take theirs stacked in one array."""
+        given = bars if isinstance(bars, (tuple, list)) else (bars,)
+        if self.listed and not self.of_tensors:
+            given = (stack(given),)
+        return self("vjp", dtype)(*values, *given)
 
 
 def to_torch(f: Any, args: Sequence[Any] | None = None, *, kinks: str = "min_norm") -> Any:
@@ -185,7 +205,7 @@ def to_torch(f: Any, args: Sequence[Any] | None = None, *, kinks: str = "min_nor
 
     Parameters
     ----------
-    f : scalar, or list of m outputs
+    f : scalar or tensor, or list of m outputs
         The formula.
     args : sequence of names or symbols, optional
         As for `compile`.
@@ -205,10 +225,10 @@ def to_torch(f: Any, args: Sequence[Any] | None = None, *, kinks: str = "min_nor
     """
     pair = _Pair(f, args, {"backend": "torch", "kinks": kinks})
     pair("value", "float64")  # what torch cannot spell is refused now
-    return _for_torch(pair, listed=isinstance(f, (list, tuple)))
+    return _for_torch(pair)
 
 
-def _for_torch(pair: _Pair, *, listed: bool) -> Callable[..., Any]:
+def _for_torch(pair: _Pair) -> Callable[..., Any]:
     import torch
 
     class Formula(torch.autograd.Function):  # type: ignore[misc]
@@ -228,17 +248,40 @@ def _for_torch(pair: _Pair, *, listed: bool) -> Callable[..., Any]:
         @staticmethod
         def backward(ctx: Any, *cotangents: Any) -> Any:
             values = ctx.saved_tensors
-            weights = torch.stack(cotangents, dim=-1) if listed else cotangents[0]
-            bars = pair("vjp", ctx.dtype)(*values, weights)
+            bars = pair.pulled(ctx.dtype, values, cotangents, partial(torch.stack, dim=-1))
             sums = [b.sum_to_size(v.shape).to(v) for b, v in zip(bars, values, strict=True)]
             return (None, *sums)
 
+    class Loss(torch.autograd.Function):  # type: ignore[misc]
+        """One scalar of tensors: its gradient is computed with it, and waits for its cotangent."""
+
+        @staticmethod
+        def forward(ctx: Any, dtype: str, *values: Any) -> Any:
+            wanted = tuple(k for k, v in enumerate(values) if v.requires_grad)
+            value, grads = pair(BOTH, dtype, wanted)(*values)
+            ctx.dtype, ctx.wanted = dtype, wanted
+            ctx.save_for_backward(*values, *grads)
+            return value
+
+        @staticmethod
+        def backward(ctx: Any, bar: Any) -> Any:
+            count = len(ctx.saved_tensors) - len(ctx.wanted)
+            values, grads = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
+            if torch.is_grad_enabled():  # it is differentiated again, so it must know its values
+                grads = pair("grad", ctx.dtype, ctx.wanted)(*values)
+            found: list[Any] = [None] * count
+            for k, g in zip(ctx.wanted, grads, strict=True):
+                found[k] = (bar * g).to(values[k])
+            return (None, *found)
+
     def function(*values: Any) -> Any:
-        """Return the formula's value at tensors that broadcast."""
+        """Return the formula's value at tensors, which broadcast where it is of scalars."""
         tensors = [torch.as_tensor(v) for v in values]
         kinds = [t.dtype for t in tensors if t.is_floating_point()]
-        dtype = reduce(torch.promote_types, kinds, torch.float32)
-        return Formula.apply(str(dtype).removeprefix("torch."), *tensors)
+        dtype = str(reduce(torch.promote_types, kinds, torch.float32)).removeprefix("torch.")
+        wanted = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+        once = pair.of_tensors and pair.alone and wanted and not transformed(tensors)
+        return (Loss if once else Formula).apply(dtype, *tensors)
 
     return function
 
@@ -248,7 +291,7 @@ def to_jax(f: Any, args: Sequence[Any] | None = None, *, kinks: str = "min_norm"
 
     Parameters
     ----------
-    f : scalar, or list of m outputs
+    f : scalar or tensor, or list of m outputs
         The formula.
     args : sequence of names or symbols, optional
         As for `compile`.
@@ -268,28 +311,43 @@ def to_jax(f: Any, args: Sequence[Any] | None = None, *, kinks: str = "min_norm"
     """
     pair = _Pair(f, args, {"backend": "jax", "kinks": kinks})
     pair("value", "float32")  # what JAX cannot spell is refused now
+    return _for_jax(pair)
+
+
+def _for_jax(pair: _Pair) -> Callable[..., Any]:
     import jax
     import jax.numpy as jnp
 
-    listed = isinstance(f, (list, tuple))
+    def kind(values: Sequence[Any]) -> str:
+        return str(jnp.result_type(*values, jnp.float32).name)
 
-    def value(*values: Any) -> Any:
-        return pair("value", jnp.result_type(*values, jnp.float32).name)(*values)
+    def pulled(bar: Any, value: Any) -> Any:
+        """Return the cotangent of a value in its form; whole numbers have none."""
+        if not jnp.issubdtype(value.dtype, jnp.inexact):
+            return np.zeros(value.shape, jax.dtypes.float0)
+        return _summed(bar, value.shape).astype(value.dtype)
 
-    formula = jax.custom_vjp(value)
+    formula = jax.custom_vjp(lambda *values: pair("value", kind(values))(*values))
 
     def forward(*values: Any) -> Any:
-        return formula(*values), values
+        if pair.of_tensors and pair.alone:  # the gradient shares what its value needs
+            value, grads = pair(BOTH, kind(values))(*values)
+            return value, (values, grads)
+        return formula(*values), (values, None)
 
-    def backward(values: Any, cotangents: Any) -> Any:
-        weights = jnp.stack(cotangents, axis=-1) if listed else cotangents
-        bars = pair("vjp", weights.dtype.name)(*values, weights)
-        return tuple(_summed(b, v.shape).astype(v.dtype) for b, v in zip(bars, values, strict=True))
+    def backward(kept: Any, cotangents: Any) -> Any:
+        values, grads = kept
+        if grads is None:
+            stack = partial(jnp.stack, axis=-1)
+            bars = pair.pulled(kind(values), values, cotangents, stack)
+        else:
+            bars = [cotangents * g for g in grads]
+        return tuple(map(pulled, bars, values))
 
     formula.defvjp(forward, backward)
 
     def function(*values: Any) -> Any:
-        """Return the formula's value at arrays that broadcast."""
+        """Return the formula's value at arrays, which broadcast where it is of scalars."""
         return formula(*map(jnp.asarray, values))
 
     return function

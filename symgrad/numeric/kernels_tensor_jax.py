@@ -54,8 +54,10 @@ class JaxArrays:
         return self.xp.argmax(x, axis=-1)
 
     def one_hot(self, places: Array, size: int, like: Array) -> Array:
-        """Return 1 at places, 0 elsewhere."""
-        return (places[..., None] == self.xp.arange(size)).astype(like.dtype)
+        """Return 1 at places, 0 elsewhere; in float32 for whole numbers, which is exact."""
+        inexact = self.xp.issubdtype(like.dtype, self.xp.inexact)
+        kind = like.dtype if inexact else self.xp.float32
+        return (places[..., None] == self.xp.arange(size)).astype(kind)
 
     def cut(self, x: Array, parts: Any) -> Array:
         """Return a part."""

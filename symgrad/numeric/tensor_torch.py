@@ -110,7 +110,7 @@ class TorchTensors:
 
     def native(self, values: Sequence[Array]) -> list[Array]:
         """Return tensors for tensors, on the device of the first that has axes."""
-        return self._run(values, checked=not _transformed(values))
+        return self._run(values, checked=not transformed(values))
 
     def _run(self, values: Sequence[Array], *, checked: bool) -> list[Array]:
         device = next((v.device for v in values if v.ndim), None)
@@ -131,7 +131,7 @@ def _readable(array: Array) -> Array:
     return array if plain else np.array(array)
 
 
-def _transformed(values: Sequence[Any]) -> bool:
+def transformed(values: Sequence[Any]) -> bool:
     """Return whether a transform of `torch.func` runs, in which no value can be looked at."""
     import torch
 
@@ -154,7 +154,7 @@ def _converted(value: Array, kind: str) -> Array:
     """Return a tensor in a type; whole numbers that float32 cannot hold become float64."""
     import torch
 
-    large = kind == "float32" and not value.is_floating_point() and not _transformed([value])
+    large = kind == "float32" and not value.is_floating_point() and not transformed([value])
     if large and value.numel() and bool((value.abs() > EXACT).any()):
         return value.to(torch.float64)
     return value.to(getattr(torch, kind))
@@ -162,4 +162,4 @@ def _converted(value: Array, kind: str) -> Array:
 
 def seen_in_torch(value: Array) -> Array | None:
     """Return the numbers of a tensor, or None inside a transform of `torch.func`."""
-    return None if _transformed([value]) else value.detach().cpu().numpy()
+    return None if transformed([value]) else value.detach().cpu().numpy()

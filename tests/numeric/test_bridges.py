@@ -244,3 +244,66 @@ def test_rolled_loops_stay_rolled_in_jax_and_can_be_differentiated() -> None:
 
     assert "scan" in str(jax.make_jaxpr(fn)(0.3, 2.5))
     assert np.isfinite(jax.grad(fn)(0.3, 2.5))
+
+
+# --- tensors ---
+
+W, b, k = sg.tensor("W", 3, 2), sg.tensor("b", 3), sg.tensor("k", "N")
+X = sg.tensor("X", "N", 2)
+SCORES = X @ W.T + b
+LOSS = sg.sum(sg.logsumexp(SCORES, axis=1)) - sg.sum(SCORES * sg.one_hot(k, 3)) + sg.sum(W**4)
+
+
+def values(rng: np.random.Generator) -> list[Any]:
+    return [rng.normal(size=s) for s in ((3, 2), (3,), (4, 2))] + [np.array([0, 2, 1, 1])]
+
+
+def test_torch_differentiates_formulas_of_tensors_twice(rng: np.random.Generator) -> None:
+    torch = pytest.importorskip("torch")
+    *given, places = map(torch.tensor, values(rng))
+    fn = sg.to_torch(LOSS, [W, b, X, k])
+    scores = sg.to_torch([SCORES, sg.sum(W**2)], [W, b, X])
+    for one in given[:2]:
+        one.requires_grad_()
+
+    assert torch.autograd.gradcheck(lambda *a: fn(*a, given[2], places), given[:2])
+    assert torch.autograd.gradgradcheck(lambda *a: fn(*a, given[2], places), given[:2])
+    assert torch.autograd.gradcheck(lambda *a: scores(*a, given[2]), given[:2])
+    assert torch.autograd.gradgradcheck(lambda *a: scores(*a, given[2]), given[:2])
+    assert given[2].grad is None
+
+
+def test_torch_maps_formulas_of_tensors(rng: np.random.Generator) -> None:
+    torch = pytest.importorskip("torch")
+    *given, places = map(torch.tensor, values(rng))
+    fn = sg.to_torch(LOSS, [W, b, X, k])
+    many = torch.stack([given[0], 2 * given[0]])
+    found = torch.func.vmap(torch.func.grad(lambda w: fn(w, *given[1:], places)))(many)
+    one = torch.func.grad(lambda w: fn(w, *given[1:], places))(many[1])
+
+    torch.testing.assert_close(found[1], one)
+    arrays = [a.numpy() for a in (many[1], *given[1:], places)]
+    _, (expected,) = sg.compile(LOSS, [W, b, X, k], wrt=[W])(*arrays)
+    np.testing.assert_allclose(one, expected, rtol=1e-11)
+
+
+def test_jax_differentiates_formulas_of_tensors_twice(rng: np.random.Generator) -> None:
+    jax = pytest.importorskip("jax")
+    from jax.test_util import check_grads
+
+    with jax.enable_x64(True):
+        *given, places = map(jax.numpy.asarray, values(rng))
+        fn = sg.to_jax(LOSS, [W, b, X, k])
+        pair = sg.to_jax([SCORES, sg.sum(W**2)], [W, b, X])
+        check_grads(lambda *a: fn(*a, places), given, order=2, modes=["rev"])
+        check_grads(pair, given, order=1, modes=["rev"])
+        many = jax.numpy.stack([given[0], 2 * given[0]])
+        slope = jax.jit(jax.grad(fn))
+        mapped = jax.vmap(slope, (0, None, None, None))(many, *given[1:], places)
+
+        one = slope(2 * given[0], *given[1:], places)
+
+    np.testing.assert_allclose(mapped[1], one, rtol=1e-12)
+    arrays = [2 * np.asarray(given[0]), *map(np.asarray, given[1:]), np.asarray(places)]
+    _, (expected,) = sg.compile(LOSS, [W, b, X, k], wrt=[W])(*arrays)
+    np.testing.assert_allclose(one, expected, rtol=1e-11)
