@@ -216,9 +216,17 @@ class _Teller:
             "closed": self._closed(told, gate),
             "wires": self._wires(gate, self._maps(told, gate, positions)),
             "operation": self._operation(gate),
-            "value": self._number(self._value(told, gate)),
-            "grad": self._number(None if told.run is None else told.run.bars.get(gate.node)),
+            "value": self._number(self._value(told, gate)) if self._keeps(told, gate) else None,
+            "grad": self._grad(told, gate) if self._spelled or self._refused else None,
         }
+
+    def _keeps(self, told: Account, gate: GateAccount) -> bool:
+        """Return whether the value is written: in a large graph the page computes it."""
+        fixed = gate.kind == "input" or bool(told.nodes.constant[gate.node])
+        return fixed or self._spelled or bool(self._refused)
+
+    def _grad(self, told: Account, gate: GateAccount) -> Any:
+        return self._number(None if told.run is None else told.run.bars.get(gate.node))
 
     def _value(self, told: Account, gate: GateAccount) -> Any:
         """Return a gate's value; constants have one without a run."""

@@ -19,8 +19,11 @@ pytest.importorskip("starlette", reason="needs symgrad[explore]")
 pytest.importorskip("uvicorn", reason="needs symgrad[explore]")
 pytestmark = pytest.mark.slow
 
-SERVE = "import sys; from symgrad.show.explore_server import serve; serve(\
-{'formula': 'x*y', 'shapes': '', 'at': 'x=3'}, browser=False, seconds=6.0, say=lambda a: print(a, flush=True))"
+SERVE = """
+from symgrad.show.explore_server import serve
+first = {"formula": "x*y", "shapes": "", "at": "x=3"}
+serve(first, browser=False, seconds=6.0, say=lambda address: print(address, flush=True))
+"""
 BOMB = "; ".join(
     ["v0 = x + 1", *(f"v{k} = sin(v{k - 1})*v{k - 1}**v{k - 1}" for k in range(1, 1200))]
 )
@@ -132,7 +135,7 @@ def test_ten_megabytes_are_not_read(address: str) -> None:
 
 def test_a_bomb_is_given_up_and_the_next_formula_is_derived(address: str) -> None:
     started = time.monotonic()
-    status, text = derive(address, BOMB, at="x=0.5")
+    status, _ = derive(address, BOMB, at="x=0.5")
     spent = time.monotonic() - started
     again = derive(address, "x*y")
 
@@ -142,7 +145,7 @@ def test_a_bomb_is_given_up_and_the_next_formula_is_derived(address: str) -> Non
 
 
 def test_what_takes_too_long_is_killed_and_said(address: str) -> None:
-    status, text = derive(address, "Sum(sin(k*x)*cos(k**2*x), (k, 1, 400000000))")
+    status, _ = derive(address, "Sum(sin(k*x)*cos(k**2*x), (k, 1, 400000000))")
     again = derive(address, "x*y")
 
     assert status == 422

@@ -268,17 +268,20 @@ def test_the_derivation_names_rules_and_ends_in_closed_forms(show: Any, neuron: 
     assert page.locator(".derivation ul math").count() == 5
 
 
+FOCUSED = """(() => {
+    const { dataset, type, tagName } = document.activeElement;
+    if (dataset.box) return "gate";
+    if (dataset.group) return "frame";
+    return dataset.do || dataset.export || dataset.tab || type || tagName;
+})()"""
+
+
 def test_everything_is_reached_by_keyboard_alone(show: Any, neuron: str) -> None:
     page = show(neuron)
     seen = set()
     for _ in range(40):
         page.keyboard.press("Tab")
-        seen.add(
-            page.evaluate(
-                "(e => e.dataset.do || e.dataset.export || e.dataset.tab || e.dataset.box"
-                " && 'gate' || e.dataset.group && 'frame' || e.type || e.tagName)(document.activeElement)"
-            )
-        )
+        seen.add(page.evaluate(FOCUSED))
     page.focus(".box >> nth=0")
     page.keyboard.press("ArrowRight")
     reached = page.evaluate("document.activeElement.getAttribute('aria-label')")

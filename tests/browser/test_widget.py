@@ -1,4 +1,4 @@
-"""The page as a notebook's widget: its module renders into an element and cleans up after itself."""
+"""The page as a notebook's widget: its module renders into an element and closes."""
 
 from __future__ import annotations
 

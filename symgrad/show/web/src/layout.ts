@@ -30,6 +30,7 @@ export interface Picture {
 
 export const LINE = 14;
 const RADIUS = 22;
+const UNTANGLED = 160; // wires up to which crossings are undone
 
 function wide(text: string, each = 9.6): number {
   return [...text].length * each;
@@ -93,7 +94,8 @@ export function placed(data: PageData, view: View, sideways: boolean, detailed: 
   });
   graph.setNode("out", { width: 2, height: 2 });
   graph.setEdge(`b${view.boxOf(view.output)}`, "out", { width: 46, height: 3 * LINE, labelpos: sideways ? "c" : "r", labeloffset: 2 });
-  layout(graph);
+  // Untangling costs seconds where wires are long: a large graph keeps its first order.
+  layout(graph, { disableOptimalOrderHeuristic: view.edges.length > UNTANGLED });
   return read(graph, data, view, sideways);
 }
 
