@@ -7,7 +7,7 @@ the controller, I inputs, O outputs, T steps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ import symgrad as sg
 from symgrad import nn
 
 START = 1e-2  # every number in the memory before the first step
+SHIFTS = 3  # that a head can make: one place down, none, one place up
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +67,81 @@ def state_of(lstm: bool) -> nn.NTMState:
     return nn.NTMState(**{name: sg.tensor(name, *shape) for name, shape in shapes.items()})
 
 
+def block(name: str, shapes: Mapping[str, tuple[Any, ...]], formula: Callable[..., Any]) -> Any:
+    """Return a formula of tensors as a block."""
+    inputs = [sg.tensor(letter, *shape) for letter, shape in shapes.items()]
+    return sg.block(name, inputs, formula(*inputs))
+
+
+def head(memory: Any, before: Any, told: Any) -> Any:
+    """Return where a head looks, from where it looked and what the controller tells it."""
+    controls = nn.head_controls(told, memory.shape[2], SHIFTS)
+    return nn.addressing(memory, before, *controls)
+
+
+def parts(lstm: bool) -> dict[str, Any]:
+    """Return the blocks that a step is made of."""
+    (units, width) = sg.tensor("_", "H", "M").shape
+    memory, weights, row = ("B", "N", "M"), ("B", "N"), ("B", "M")
+    plain = {"x": ("B", "I"), "w": ("O", "I"), "b": ("O",)}
+    recurrent = {
+        **{"h": ("B", "H"), "c": ("B", "H"), "x": ("B", "I")},
+        **{"w_ih": (4 * units, "I"), "w_hh": (4 * units, "H")},
+        **{"b_ih": (4 * units,), "b_hh": (4 * units,)},
+    }
+    told = {"told": ("B", width + 3 + SHIFTS)}
+    controller = (recurrent, nn.lstm_cell) if lstm else (plain, layer)
+    made = {
+        "controller": controller,
+        "affine": (plain, nn.linear),
+        "head": ({"memory": memory, "before": weights, **told}, head),
+        "write": ({"memory": memory, "weights": weights, "erase": row, "add": row}, write),
+        "read": ({"memory": memory, "weights": weights}, nn.read_memory),
+    }
+    return {name: block(name, shapes, formula) for name, (shapes, formula) in made.items()}
+
+
+def layer(x: Any, w: Any, b: Any) -> Any:
+    """Return a layer with tanh: the controller that has no memory of its own."""
+    return nn.tanh(nn.linear(x, w, b))
+
+
+def write(memory: Any, weights: Any, erase: Any, add: Any) -> Any:
+    """Return the memory after erasing and adding what the controller tells, squashed first."""
+    return nn.write_memory(memory, weights, nn.sigmoid(erase), nn.tanh(add))
+
+
+def step(state: nn.NTMState, x: Any, p: nn.NTMParameters) -> tuple[nn.NTMState, Any]:
+    """Return the state of a machine after a step and its scores: `nn.ntm_cell`, made of blocks."""
+    made, width = parts(state.h is not None), state.memory.shape[2]
+    seen = sg.concat([x, state.read], axis=1)
+    if state.h is None:
+        h, kept = made["controller"](seen, p.w_ih, p.b_ih), ()
+    else:
+        h, c = made["controller"](state.h, state.c, seen, p.w_ih, p.w_hh, p.b_ih, p.b_hh)
+        kept = (h, c)
+    told, first = made["affine"](h, p.w_write, p.b_write), width + 3 + SHIFTS
+    writing = made["head"](state.memory, state.write_weights, told[:, :first])
+    erase, add = told[:, first : first + width], told[:, first + width :]
+    memory = made["write"](state.memory, writing, erase, add)
+    told = made["affine"](h, p.w_read, p.b_read)
+    reading = made["head"](memory, state.read_weights, told)
+    read = made["read"](memory, reading)
+    scores = made["affine"](sg.concat([h, read], axis=1), p.w_out, p.b_out)
+    return nn.NTMState(memory, reading, writing, read, *kept), scores
+
+
 def cell(lstm: bool = True) -> Any:
     """Return one step as a block: of its state, an input and the parameters.
 
     It puts out the new state, then what a loop collects: the scores, and where the read and the
     write head look.
     """
-    (H, M, inputs, outputs) = sg.tensor("_", "H", "M", "I", "O").shape
-    shapes = nn.ntm_shapes(inputs, H, outputs, M, lstm=lstm)._asdict()
+    (units, width, inputs, outputs) = sg.tensor("_", "H", "M", "I", "O").shape
+    shapes = nn.ntm_shapes(inputs, units, outputs, width, lstm=lstm)._asdict()
     p = {name: sg.tensor(name, *shape) for name, shape in shapes.items() if shape is not None}
     state, x = state_of(lstm), sg.tensor("x", "B", "I")
-    after, scores = nn.ntm_cell(state, x, nn.NTMParameters(**p))
+    after, scores = step(state, x, nn.NTMParameters(**p))
     seen = (scores, after.read_weights, after.write_weights)
     return sg.block("machine", [*held(state), x, *p.values()], [*held(after), *seen])
 

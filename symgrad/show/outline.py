@@ -87,7 +87,7 @@ class Outline:
         sizes = [size for _, shape in self.parameters for size in shape]
         if not all(isinstance(size, int) for size in sizes):
             return None
-        return sum(prod(shape) for _, shape in self.parameters)
+        return int(sum(prod(shape) for _, shape in self.parameters))
 
 
 def outline(
@@ -174,16 +174,14 @@ def _derived(grown: Graph) -> dict[int, Pulled]:
     return {key: pulled for key, pulled in pullbacks(origins.values()).items() if key in held}
 
 
-def _network(
-    grown: Graph, inner: int, names: Sequence[str], derived: Mapping[int, Pulled]
-) -> Page:
+def _network(grown: Graph, inner: int, names: Sequence[str], derived: Mapping[int, Pulled]) -> Page:
     """Return the page of the whole formula."""
     nodes, value = grown.nodes, grown.outputs[0]
     values, bars = grown.outputs[1 : 1 + inner], grown.outputs[1 + inner :]
     taken = {label(s) for s in grown.inputs} | set(grown.names)
     given = {node: name for name, node in reversed(list(grown.names.items()))}
     given.setdefault(value, "f" if "f" not in taken else "loss")
-    known = names_of_calls(nodes, reachable(nodes, [value]), given, derived, taken)
+    known = names_of_calls(nodes, reachable(nodes, [value]), given, derived, taken, {})
     named = {b: f"d{known[v]}" for v, b in zip(values, bars[len(names) :], strict=True)}
     wanted = [(f"d{name}", bar) for name, bar in zip(names, bars, strict=False)]
     own = {node: name for node, name in known.items() if node != value}
@@ -233,8 +231,8 @@ def _opened(modules: Sequence[Module], depth: int, more: Sequence[str]) -> froze
     names = [module.page.name for module in modules[1:]]
     for name in more:
         if name not in names:
+            listed = ", ".join(f"`{n}`" for n in names) or "none"
             raise UnknownNameError(
-                f"`open={name!r}` names no module{hint(name, names)} The modules are "
-                f"{', '.join(names) or 'none: the formula calls no block'}"
+                f"there is no module `{name}` to open; the modules are {listed}{hint(name, names)}"
             )
     return frozenset(more) | {m.page.name for m in modules if m.level <= depth}

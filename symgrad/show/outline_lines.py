@@ -7,15 +7,16 @@ of one formula; calls of blocks and loops are lines of their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from sympy import Basic, Symbol
+from sympy import Basic, S, Symbol
 
+from symgrad.calculus.closed import let
 from symgrad.calculus.loops import Derived, LinearLoop
-from symgrad.calculus.notation.lines import let_tensors
+from symgrad.calculus.notation.lines import let_tensors, symbol_of
 from symgrad.dag.digraph import Graph
-from symgrad.dag.nodes import ADD, CONSTANT, VARIABLE, Nodes, reachable
+from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes, reachable
 from symgrad.dag.regions import Region
 from symgrad.expr.symbols import label
 from symgrad.expr.tensors import Applied, TensorSymbol
@@ -37,6 +38,15 @@ class Pulled:
         """Whether it is the body of a loop."""
         return isinstance(self.derived, LinearLoop)
 
+    def bars(self, operands: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the cotangents among the operands of a call; of a loop, those that are not 0."""
+        if isinstance(self.derived, Derived):
+            return tuple(operands[len(self.origin.inputs) :])
+        first, behind = len(self.derived.carried), len(self.derived.gathered)
+        seeds = operands[first + behind :][: len(self.derived.seeds)]
+        given = (*operands[:first], *seeds)
+        return tuple(o for o in given if filled(o) != S.Zero)
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -50,11 +60,17 @@ class Line:
         The formula; of a call, its first output that is read.
     adds : bool
         Whether the value is added to what was there.
+    through : Region, optional
+        What a call of a pullback goes back through.
+    bars : tuple
+        The cotangents that it is given.
     """
 
     names: tuple[str, ...]
     value: Any
     adds: bool = False
+    through: Region | None = None
+    bars: tuple[Any, ...] = ()
 
     @property
     def call(self) -> Any:
@@ -66,6 +82,13 @@ def called(value: Any) -> Any:
     """Return the block of a call or loop, or None."""
     found = isinstance(value, Applied) and value.name in CALLS
     return value.params[0] if found else None
+
+
+def filled(value: Any) -> Any:
+    """Return the number that fills a tensor, or the tensor."""
+    while isinstance(value, Applied) and value.name == "broadcast_to":
+        (value,) = value.operands
+    return value
 
 
 def region_of(block: Any) -> Region:
@@ -99,6 +122,7 @@ def names_of_calls(
     named: Mapping[int, str],
     derived: Mapping[int, Pulled],
     taken: set[str],
+    symbols: Mapping[Any, Any],
 ) -> dict[int, str]:
     """Return a name for every value of a call or loop: h1, h2, ... and dx for what comes back.
 
@@ -112,10 +136,19 @@ def names_of_calls(
         Regions of derivatives.
     taken : set of str
         Names of other things; it grows.
+    symbols : mapping
+        Other symbols for variables.
     """
     found = dict(named)
     taken.update(named.values())
     count = 0
+
+    def known(operand: int) -> str:
+        if nodes.gates[operand] is not VARIABLE:
+            return found.get(operand, "")
+        symbol = nodes.payloads[operand]
+        return label(symbols.get(symbol, symbol))
+
     for node, gate in enumerate(nodes.gates):
         if not mask[node] or gate not in opaque.OF_TENSORS or node in found:
             continue
@@ -125,31 +158,26 @@ def names_of_calls(
             count += 1
             found[node] = fresh("h", taken, count)
         else:
-            found[node] = fresh(f"d{_operand(nodes, node, back, index, found)}", taken)
+            found[node] = fresh(f"d{_operand(back, index, nodes.args[node], known)}", taken)
     return found
 
 
-def _operand(
-    nodes: Nodes, node: int, back: Pulled, index: int, found: Mapping[int, str]
-) -> str:
+def _operand(back: Pulled, index: int, args: Sequence[int], called: Callable[[int], str]) -> str:
     """Return what the operand is called whose cotangent a derived call gives."""
     places = {place: k for k, place in back.derived.results.items()}
     place = places[index]
-    if not back.loop:
-        operand = nodes.args[node][place]
-        if nodes.gates[operand] is VARIABLE:
-            return label(nodes.payloads[operand])
-        if operand in found:
-            return found[operand]
-    return label(back.origin.symbols[place])
+    own = "" if back.loop else called(args[place])
+    return own or label(back.origin.symbols[place])
 
 
 def fresh(stem: str, taken: set[str], number: int = 0) -> str:
-    """Return a name that nothing else has, and note it."""
-    name = f"{stem}{number}" if number else stem
+    """Return a name that nothing else has, and note it; the number stands before an index."""
+    plain, bracket, index = stem.partition("[")
+    apart = "_" if plain[-1].isdigit() else ""
+    name = f"{plain}{apart}{number}{bracket}{index}" if number else stem
     while name in taken:
         number += 1
-        name = f"{stem}{number}" if not stem[-1].isdigit() else f"{stem}_{number}"
+        name = f"{plain}{apart}{number}{bracket}{index}"
     taken.add(name)
     return name
 
@@ -182,7 +210,8 @@ def lines_of(
     known = {**names, **{node: first[node] for node in inner}}
     kept = {n: node for node, n in known.items() if node not in tops}
     graph = Graph(nodes, tops, kept)
-    replaced, reduced = let_tensors(graph, tops) if tops else ([], [])
+    spelled = let_tensors if nodes.shapes else let
+    replaced, reduced = spelled(graph, tops) if tops else ([], [])
     found = [(symbol.name, symbol, value) for symbol, value in replaced]
     renamed = _tidied(found, set(known.values()), taken)
     pairs = [(n, _put(value, renamed)) for n, value in _with_names(found, renamed)]
@@ -203,7 +232,7 @@ def _read_by_others(nodes: Nodes, outputs: Sequence[int]) -> set[int]:
 
 def _alias(nodes: Nodes, node: int, first: Mapping[int, str]) -> Any:
     if node in first:
-        return Symbol(first[node])
+        return symbol_of(first[node], nodes.shapes.get(node, ()), tensorial=True)
     return nodes.payloads[node]
 
 

@@ -5,7 +5,7 @@ A page holds names and formulas; how they are written is in `outline`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,15 +101,28 @@ class Draft:
         wanted = [*self.forward, *self.backward]
         taken.update(name for name, _ in wanted)
         mask = reachable(self.nodes, [node for _, node in wanted])
-        own = {node: name for name, node in reversed(wanted)
-               if self.nodes.gates[node] in opaque.OF_TENSORS}  # fmt: skip
-        names = names_of_calls(self.nodes, mask, {**own, **self.names}, derived, taken)
+        own = {
+            node: name
+            for name, node in reversed(wanted)
+            if self.nodes.gates[node] in opaque.OF_TENSORS and name not in self.adds
+        }
+        given = {**own, **self.names}
+        names = names_of_calls(self.nodes, mask, given, derived, taken, self.symbols)
         pairs = lines_of(self.nodes, wanted, names, taken)
-        pairs = [(name, value.xreplace(self.symbols)) for name, value in pairs]
-        made = _grouped(_without_kept(pairs), self.adds)
+        pairs = [(name, value.xreplace(self.symbols)) for name, value in self._own(pairs)]
+        made = _grouped(_without_kept(pairs), derived, self.adds)
         needed = _needed(made, [name for name, _ in self.forward])
+        shown = _needed(made, [name for name, _ in self.backward]) - needed
         ahead = tuple(line for line in made if needed.intersection(line.names))
-        return ahead, tuple(line for line in made if not needed.intersection(line.names))
+        behind = [line for line in made if not needed.intersection(line.names)]
+        return ahead, tuple(line for line in behind if shown.intersection(line.names))
+
+    def _own(self, pairs: Sequence[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+        """Yield pairs in which what is added is written out: a running sum is no other name."""
+        known = dict(pairs)
+        for name, value in pairs:
+            other = getattr(value, "name", "") if name in self.adds else ""
+            yield name, known[other] if other in self.adds else value
 
 
 def _without_kept(pairs: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
@@ -125,7 +138,9 @@ def _without_kept(pairs: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
     return found
 
 
-def _grouped(pairs: Sequence[tuple[str, Any]], adds: frozenset[str]) -> list[Line]:
+def _grouped(
+    pairs: Sequence[tuple[str, Any]], derived: Mapping[int, Pulled], adds: frozenset[str]
+) -> list[Line]:
     """Return lines; the values of one call are one line, where the first of them stands."""
     groups: dict[Any, dict[int, str]] = {}
     for name, value in pairs:
@@ -138,7 +153,7 @@ def _grouped(pairs: Sequence[tuple[str, Any]], adds: frozenset[str]) -> list[Lin
             made.append(Line((name,), value, name in adds))
         elif key not in done:
             done.add(key)
-            made.append(Line(_ports(called(value), groups[key]), value))
+            made.append(_call_line(value, groups[key], derived))
     return made
 
 
@@ -147,23 +162,26 @@ def _call_key(value: Any) -> Any:
     return id(region_of(block).plain), tuple(form), value.operands
 
 
-def _ports(block: Any, given: Mapping[int, str]) -> tuple[str, ...]:
-    """Return a name for each output up to the last that is read."""
-    if block.name.startswith("d") and getattr(block, "region", None) is not None:
-        return tuple(name for _, name in sorted(given.items()))
-    return tuple(given.get(k, "_") for k in range(len(region_of(block).plain.outputs)))
+def _call_line(value: Any, given: Mapping[int, str], derived: Mapping[int, Pulled]) -> Line:
+    region = region_of(called(value))
+    pulled = derived.get(id(region))
+    if pulled is None:
+        count = len(region.plain.outputs)
+        return Line(tuple(given.get(k, "_") for k in range(count)), value)
+    names = tuple(name for _, name in sorted(given.items()))
+    return Line(names, value, False, pulled.origin, pulled.bars(value.operands))
 
 
 def _needed(lines: Sequence[Line], wanted: Sequence[str]) -> set[str]:
-    """Return the names that some values need, themselves included."""
+    """Return the names that some values are shown with, themselves included."""
     by_name = {name: line for line in lines for name in line.names if name != "_"}
     needed, stack = set(wanted), list(wanted)
     while stack:
         line = by_name.get(stack.pop())
         if line is None:
             continue
-        for symbol in line.value.free_symbols:
-            name = label(symbol)
+        given = [line.value] if line.through is None else line.bars
+        for name in sorted({label(s) for value in given for s in value.free_symbols}):
             if name not in needed:
                 needed.add(name)
                 stack.append(name)
@@ -217,7 +235,7 @@ def loop_page(
     """Return the page of a loop: what one step computes at time t, and its pullback."""
     carries, streams = form.carries, form.streams
     names = [label(s) for s in region.symbols]
-    taken = set(names)
+    taken = {*names, "t"}
     outputs = [f"{n}[t]" for n in names[:carries]]
     kept = len(region.outputs) - carries
     outputs += [f"{fresh('y', taken, k * (kept > 1))}[t]" for k in range(1, kept + 1)]
@@ -230,7 +248,7 @@ def loop_page(
     assert isinstance(pulled.derived, LinearLoop)
     draft.names = _names_of_kept(region, pulled.derived, outputs, carries, taken)
     ahead, _ = draft.lines(derived, taken)
-    back = _backward(region, pulled.derived, draft, carries, streams)
+    back = _backward(region, pulled.derived, draft, (carries, streams), taken)
     behind = sum(back.lines(derived, taken), ())
     return Page(region.name, _inputs(region), tuple(outputs), ahead, behind, form)
 
@@ -257,9 +275,10 @@ def _names_of_kept(
 
 
 def _backward(
-    region: Region, loop: LinearLoop, draft: Draft, carries: int, streams: int
+    region: Region, loop: LinearLoop, draft: Draft, form: tuple[int, int], taken: set[str]
 ) -> Draft:
     """Return the pullback of a step: what comes back from t goes to t - 1."""
+    carries, streams = form
     parts, linear = loop.parts, loop.parts.linear
     names = [label(s) for s in region.symbols]
     outputs = [name for name, _ in draft.forward]
@@ -274,6 +293,7 @@ def _backward(
         *(names[k] for k in parts.params),
     ]
     symbols = {s: like(s, n) for s, n in zip(linear.symbols, given, strict=True)}
+    taken.update(given)
     sums = {linear.inputs[len(loop.carried) + j] for j in range(len(loop.gathered))}
     wanted, adds = [], set()
     for k, place in loop.results.items():

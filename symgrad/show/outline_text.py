@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import Any
-
-from sympy import S
 
 from symgrad.expr.printer import text
 from symgrad.expr.tensor_shapes import shown
-from symgrad.expr.tensors import Applied
 from symgrad.registry import service
-from symgrad.show.outline_lines import Line, like, region_of
+from symgrad.show.escape import latex_text
+from symgrad.show.outline_lines import Line, filled, like, region_of
 
-WIDTH = 100
+WIDTH = 110
+TIMES = {"[t]": "AtNow", "[t-1]": "AtBefore"}  # what stands for an index meanwhile
+SIGNS = {"...": r"\ldots", "_": r"\cdot"}
 GAP = "   "
 
 
@@ -25,21 +27,17 @@ def formula(line: Line) -> str:
     block = line.call
     if block is None:
         return str(text(line.value))
-    if is_back(line):
-        return f"{block.name}({', '.join(map(operand, bars_of(line)))})"
-    return f"{block.name}({', '.join(map(operand, line.value.operands))}){span(line.value)}"
+    return f"{block.name}({', '.join(map(operand, given(line)))}){span(line.value)}"
+
+
+def given(line: Line) -> tuple[Any, ...]:
+    """Return what a call is shown with: a pullback with its cotangents alone."""
+    return line.bars if line.through is not None else line.value.operands
 
 
 def operand(value: Any) -> str:
     """Return an operand; constants are written as one number."""
-    return str(text(_filled(value)))
-
-
-def _filled(value: Any) -> Any:
-    """Return the number that fills a tensor, or the tensor."""
-    while isinstance(value, Applied) and value.name == "broadcast_to":
-        (value,) = value.operands
-    return value
+    return str(text(filled(value)))
 
 
 def span(value: Any) -> str:
@@ -50,21 +48,15 @@ def span(value: Any) -> str:
     return f" for t = {length}..1" if backward else f" for t = 1..{length}"
 
 
-def is_back(line: Line) -> bool:
-    """Return whether a line calls the pullback of a module."""
-    region = getattr(line.call, "region", None)
-    return region is not None and region.extends is None and line.call.name.startswith("d")
-
-
-def bars_of(line: Line) -> list[Any]:
-    """Return the cotangents that a call of a pullback is given."""
-    given = [(s, o) for s, o in zip(line.call.inputs, line.value.operands, strict=True)]
-    return [o for s, o in given if str(s).startswith("d") and _filled(o) != S.Zero]
-
-
 def sides(line: Line) -> str:
     """Return the whole line."""
-    return f"{', '.join(line.names)} {'+=' if line.adds else '='} {formula(line)}"
+    return f"{', '.join(read_names(line))} {'+=' if line.adds else '='} {formula(line)}"
+
+
+def read_names(line: Line) -> list[str]:
+    """Return the names on the left; outputs in front that nobody reads are three dots."""
+    unread = next((k for k, name in enumerate(line.names) if name != "_"), 0)
+    return ["...", *line.names[unread:]] if unread else list(line.names)
 
 
 # --- pages ---
@@ -80,7 +72,7 @@ def written(outline: Any) -> list[str]:
             continue
         indent = "  " * max(module.level - 1, 0)
         if module.level:
-            found.append(indent + header(module))
+            found += [indent + row for row in packed([header(module)], WIDTH - len(indent))]
             indent += "  "
         found += [indent + line for line in body(module.page, WIDTH - len(indent))]
     if closed:
@@ -117,19 +109,24 @@ def header(module: Any) -> str:
 
 def body(page: Any, width: int) -> list[str]:
     """Return the lines of a page: calls beside their pullbacks, or as many in a row as fit."""
-    if not any(line.call is not None for line in page.forward):
-        return [*packed(map(sides, page.forward), width), *packed(map(sides, page.backward), width)]
-    beside, rest = partners(page)
+    table = beside(page) if any(line.call is not None for line in page.forward) else []
+    if table and max(map(len, table)) <= width:
+        return [*table, *packed(map(sides, partners(page)[1]), width)]
+    return [*packed(map(sides, page.forward), width), *packed(map(sides, page.backward), width)]
+
+
+def beside(page: Any) -> list[str]:
+    """Return a row for each line forward: the line, its shape, and what goes back through it."""
+    backs, _ = partners(page)
     rows = [
-        (sides(line), shape_of(line), "; ".join(sides(back) for back in beside[k]))
-        for k, line in enumerate(page.forward)
+        (sides(line), shape_of(line), "; ".join(map(sides, back)))
+        for line, back in zip(page.forward, backs, strict=True)
     ]
     widths = [max(len(row[k]) for row in rows) for k in (0, 1)]
-    lines = [
+    return [
         f"{left:{widths[0]}}{GAP}{middle:{widths[1]}}{GAP}{right}".rstrip()
         for left, middle, right in rows
     ]
-    return [*lines, *packed(map(sides, rest), width)]
 
 
 def shape_of(line: Line) -> str:
@@ -139,45 +136,49 @@ def shape_of(line: Line) -> str:
 
 
 def packed(lines: Iterable[str], width: int) -> list[str]:
-    """Return lines, as many in a row as fit."""
+    """Return lines, as many in a row as fit; one that is longer goes on below."""
     rows: list[str] = []
     for line in lines:
         if rows and len(rows[-1]) + 2 + len(line) <= width:
             rows[-1] += f"; {line}"
         else:
-            rows.append(line)
+            rows += wrap(line, width, subsequent_indent="    ", break_long_words=False,
+                         break_on_hyphens=False)  # fmt: skip
     return rows
 
 
 def partners(page: Any) -> tuple[list[list[Line]], list[Line]]:
     """Return for each forward line the lines that go back through it, and what is left over."""
-    beside: list[list[Line]] = [[] for _ in page.forward]
+    backs: list[list[Line]] = [[] for _ in page.forward]
     rest = []
     for back in page.backward:
-        place = _through(page.forward, back, beside)
+        place = _through(page.forward, back, backs)
         if place is None:
             rest.append(back)
         else:
-            beside[place].append(back)
-    return beside, rest
+            backs[place].append(back)
+    return backs, rest
 
 
-def _through(forward: Sequence[Line], back: Line, beside: Sequence[Sequence[Line]]) -> int | None:
+def _through(forward: Sequence[Line], back: Line, backs: Sequence[Sequence[Line]]) -> int | None:
     """Return the forward line that a backward line belongs to."""
-    if is_back(back):
-        name, bars = back.call.name[1:], {str(b) for b in bars_of(back)}
-        for k, line in enumerate(forward):
-            made = {f"d{n}" for n in line.names}
-            if line.call is not None and line.call.name == name and not beside[k]:
-                if bars & made or k == len(forward) - 1:
-                    return k
-        return None
+    places = range(len(forward) - 1, -1, -1)
+    if back.through is not None:
+        return next((k for k in places if not backs[k] and _pulls(back, forward[k])), None)
     wanted = {name[1:] for name in back.names}
-    for k in range(len(forward) - 1, -1, -1):
+    for k in places:
         held = {str(s) for s in forward[k].value.free_symbols}
         if forward[k].call is None and wanted & held:
             return k
     return None
+
+
+def _pulls(back: Line, line: Line) -> bool:
+    """Return whether a line goes back through the call of another."""
+    if line.call is None or region_of(line.call).plain is not back.through:
+        return False
+    operands: tuple[Any, ...] = line.value.operands
+    return line.value.name == "scan" or bool(operands == back.value.operands[: len(operands)])
 
 
 # --- other formats ---
@@ -196,36 +197,43 @@ def markdown(outline: Any) -> str:
 
 
 def latex(outline: Any) -> str:
-    """Return LaTeX: aligned formulas, one group a module."""
+    """Return LaTeX: a paragraph a module, its lines aligned."""
     parts = []
     for module in outline.modules:
         if module.page.name not in outline.opened:
             continue
-        lines = [*module.page.forward, *module.page.backward]
-        rows = " \\\\\n".join(latex_line(line) for line in lines)
-        title = rf"\text{{{service('formula.escaped')(header(module))}}} \\" if module.level else ""
-        parts.append("\n".join([r"\begin{align*}", *([title] if title else []), rows,
-                                r"\end{align*}"]))  # fmt: skip
-    return "\n\n".join(parts)
+        if module.level:
+            title = latex_text(header(module))
+            parts.append(rf"\paragraph{{{title}}}")
+        rows = map(latex_line, (*module.page.forward, *module.page.backward))
+        parts += [r"\begin{align*}", " \\\\\n".join(rows), r"\end{align*}"]
+    return "\n".join(parts)
 
 
 def latex_line(line: Line) -> str:
     """Return one line in LaTeX."""
-    names = ", ".join(_latex(like(line.value, name)) for name in line.names)
+    names = ", ".join(SIGNS.get(n) or _latex(like(line.value, n)) for n in read_names(line))
     sign = r"\mathrel{+}=" if line.adds else "="
-    return rf"{names} &{sign} {_latex_value(line)}"
+    return rf"{names} &{sign} {_latex_formula(line)}"
 
 
-def _latex_value(line: Line) -> str:
+def _latex_formula(line: Line) -> str:
     if line.call is None:
         return _latex(line.value)
-    given = bars_of(line) if is_back(line) else line.value.operands
-    operands = ", ".join(_latex(_filled(o)) for o in given)
-    return rf"\operatorname{{{line.call.name}}}({operands})"
+    operands = ", ".join(_latex(filled(o)) for o in given(line))
+    return rf"\operatorname{{{latex_text(line.call.name)}}}({operands})"
 
 
 def _latex(value: Any) -> str:
-    """Return LaTeX in which `h[t-1]` is an index."""
-    symbols = [s for s in getattr(value, "free_symbols", ()) if str(s).endswith("]")]
-    subscripts = {s: like(s, str(s).replace("[", "_{").replace("]", "}")) for s in symbols}
-    return str(service("formula.latex")(value.xreplace(subscripts) if subscripts else value))
+    """Return LaTeX in which `h[t-1]` has an index: letters stand for it until all is written."""
+    symbols = [s for s in getattr(value, "free_symbols", ()) if str(s).endswith(tuple(TIMES))]
+    marked = {s: like(s, _marked(str(s))) for s in symbols}
+    found = str(service("formula.latex")(value.xreplace(marked) if marked else value))
+    for time, mark in TIMES.items():
+        found = re.sub(rf"{mark}(\}}*)", rf"\1_{{{time[1:-1]}}}", found)
+    return found
+
+
+def _marked(name: str) -> str:
+    plain, _, time = name.partition("[")
+    return plain + TIMES[f"[{time}"]

@@ -1,0 +1,231 @@
+"""Outlines: every module once, with the lines that the engine derives for it."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+import alexnet
+import numpy as np
+import pytest
+import recurrent
+import turing
+
+import symgrad as sg
+from symgrad.errors import UnknownNameError
+
+LINES = 60  # of AlexNet's page, at most
+
+
+def tensors(**shapes: Any) -> dict[str, Any]:
+    return {name: sg.tensor(name, *shape) for name, shape in shapes.items()}
+
+
+LAYER = tensors(x=("N", "D"), W=("H", "D"), b=("H",))
+X, U, C = sg.tensor("X", 5, 3), sg.tensor("U", 3, 3), sg.tensor("c", 3)
+ONE = sg.block("layer", LAYER.values(), sg.map("tanh", LAYER["x"] @ LAYER["W"].T + LAYER["b"]))
+SQUARE = tensors(x=("N", "D"), W=("D", "D"), b=("D",))
+TWO = sg.block(
+    "twice",
+    SQUARE.values(),
+    SQUARE["x"] + ONE(ONE(*SQUARE.values()), SQUARE["W"], SQUARE["b"]),
+)
+
+
+@cache
+def alexnet_outline() -> Any:
+    net = alexnet.model(alexnet.sizes())
+    return sg.outline(net.loss, net.parameters)
+
+
+@cache
+def of_loop(kind: str) -> Any:
+    p = recurrent.parameters(kind)
+    data = tensors(xs=("T", "N", "D"), targets=("T", "N", "H"))
+    loss = recurrent.missed(recurrent.hidden_states(kind, data["xs"], p), data["targets"])
+    return sg.outline(loss, p)
+
+
+@cache
+def of_machine(depth: int = 1) -> Any:
+    s = turing.Sizes()
+    p, data = turing.tensors(s), tensors(xs=("T", "B", 7), told=("L", "B", 6))
+    return sg.outline(
+        turing.loss(turing.machine(s, data["xs"], p)[0], data["told"]), p, depth=depth
+    )
+
+
+def statements(outline: Any) -> set[str]:
+    """Return what an outline says, line by line, however it is folded."""
+    text = re.sub(r"\n {4,}(?=\S)", " ", str(outline))
+    return {part.strip() for row in text.splitlines() for part in re.split(r";| {3,}", row)}
+
+
+def test_alexnet_is_a_page() -> None:
+    lines = str(alexnet_outline()).splitlines()
+
+    assert len(lines) <= LINES
+    assert max(map(len, lines)) <= 110
+    assert "60,965,224" in lines[0]
+
+
+def test_alexnets_modules_stand_once_with_their_derived_gradients() -> None:
+    said = statements(alexnet_outline())
+
+    assert {"h4 = conv2(h3, W2, b2)", "dh3, dW2, db2 = dconv2(dh4)"} <= said
+    assert {"dx = p @ w", "dw = p.T @ x", "db = sum(p, axis=0)"} <= said
+    assert {"dx = dout @ w", "dw = dout.T @ x", "db = sum(dout, axis=0)"} <= said
+    assert "dw = conv_weight(x, p, (K, K), stride=4)" in said
+    assert "fc, called twice: x (N, D), w (O, D), b (O,), mask (N, O)" in said
+    assert "pool, called 3 times: x (N, C, H, W)" in said
+
+
+def test_the_first_convolution_has_no_gradient_by_the_images() -> None:
+    page = next(m.page for m in alexnet_outline().modules if m.page.name == "conv1")
+    names = [name for line in page.backward for name in line.names]
+
+    assert "dw" in names
+    assert "dx" not in names
+
+
+def test_every_parameter_is_named_once_on_the_left() -> None:
+    outline = alexnet_outline()
+    names = [n for line in outline.modules[0].page.backward for n in line.names]
+
+    for name, _ in outline.parameters:
+        assert 1 == names.count(f"d{name}")
+
+
+def test_the_lines_of_a_block_are_its_gradient(rng: np.random.Generator) -> None:
+    x, W, b = LAYER.values()
+    page = sg.outline((ONE(x, W, b) ** 2).sum(), [W, b]).modules[1].page
+    lines = {line.names[0]: line.value for line in (*page.forward, *page.backward)}
+    shapes = {"x": (4, 3), "W": (2, 3), "b": (2,), "dout": (4, 2)}
+    at = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    for name, value in lines.items():
+        symbols = sorted(value.free_symbols, key=str)
+        symbols = [s for s in symbols if str(s) in at]
+        at[name] = sg.compile(value, args=symbols, returns="value")(*(at[str(s)] for s in symbols))
+    z = np.tanh(at["x"] @ at["W"].T + at["b"])
+    dz = at["dout"] * (1 - z**2)
+
+    np.testing.assert_allclose(at["dW"], dz.T @ at["x"], rtol=1e-12)
+    np.testing.assert_allclose(at["db"], dz.sum(axis=0), rtol=1e-12)
+
+
+def test_shared_parameters_add_their_gradients() -> None:
+    f = (TWO(X, U, C) ** 2).sum() + (U**2).sum()
+    said = statements(sg.outline(f, [U, C], depth=2))
+
+    assert {"dU = 2*U + dU1", "dW = dW1 + dW2", "db = db1 + db2"} <= said
+    assert "dx = dout + dx1" not in said  # the images are not asked for
+
+
+def test_modules_are_opened_on_demand() -> None:
+    f = (TWO(X, U, C) ** 2).sum()
+    shown = [str(sg.outline(f, [U, C], depth=depth)) for depth in range(3)]
+
+    assert ["twice, called" in s for s in shown] == [False, True, True]
+    assert ["layer, called twice" in s for s in shown] == [False, False, True]
+    assert "closed: layer" in shown[1]
+    assert "layer, called twice" in str(sg.outline(f, [U, C], depth=0, open="layer"))
+
+
+def test_calls_inside_calls_are_counted() -> None:
+    f = (TWO(TWO(X, U, C), U, C) ** 2).sum()
+    counts = {m.page.name: m.calls for m in sg.outline(f, [U, C], depth=2).modules}
+
+    assert {"": 1, "twice": 2, "layer": 4} == counts
+
+
+def test_a_loop_is_one_step_forward_and_one_back() -> None:
+    said = statements(of_loop("RNN"))
+
+    assert "h[t] = tanh(h[t-1] @ w_hh.T + x[t] @ w_ih.T + b_ih + b_hh)" in said
+    assert "p = (dh[t] + dy[t])*(1 - h[t]**2)" in said
+    assert {"dh[t-1] = p @ w_hh", "dw_hh += p.T @ h[t-1]", "dw_ih += p.T @ x[t]"} <= said
+    assert {"db_ih += sum(p, axis=0)", "db_hh += sum(p, axis=0)"} <= said
+
+
+def test_no_local_value_of_a_loop_is_called_as_time_is() -> None:
+    for kind in recurrent.CELLS:
+        page = of_loop(kind).modules[1].page
+        assert "t" not in [n for line in (*page.forward, *page.backward) for n in line.names]
+
+
+def test_the_turing_machine_goes_back_through_its_parts() -> None:
+    outline = of_machine()
+    said = statements(outline)
+    names = {m.page.name for m in outline.modules[1:]}
+
+    assert {"machine", "controller", "affine", "head", "write", "read"} == names
+    assert {
+        "dw_out += dw_out1",
+        "dw_hh += dw_hh1",
+        "dmemory[t-1] = dmemory1[t-1] + dmemory2[t-1]",
+    } <= said
+    assert len(str(outline).splitlines()) <= 40
+
+
+def test_each_name_on_a_page_is_given_once() -> None:
+    for outline in (alexnet_outline(), of_loop("LSTM"), of_machine(2)):
+        for module in outline.modules:
+            lines = (*module.page.forward, *module.page.backward)
+            names = [n for line in lines for n in line.names if n != "_"]
+            given = {name for name, _ in module.page.inputs}
+            assert len(names) == len(set(names)), names
+            assert not given.intersection(names)
+
+
+def test_every_name_that_a_line_reads_is_known() -> None:
+    for outline in (alexnet_outline(), of_loop("LSTM"), of_machine(2)):
+        for module in outline.modules[1:]:
+            page = module.page
+            lines = (*page.forward, *page.backward)
+            known = {n for line in lines for n in line.names} | {n for n, _ in page.inputs}
+            known |= {f"d{n}" for n in page.outputs} | {f"{n}[t]" for n, _ in page.inputs}
+            known |= {f"{n}[t-1]" for n, _ in page.inputs}
+            known |= {f"d{n}[t]" for n, _ in page.inputs}
+            for line in lines:
+                values = [line.value] if line.through is None else line.bars
+                read = {str(s) for v in values for s in v.free_symbols if len(str(s)) > 1}
+                sizes = {str(n) for _, shape in page.inputs for n in shape}
+                assert read <= known | sizes, (page.name, read - known)
+
+
+def test_markdown_and_latex_hold_the_same_modules() -> None:
+    outline = alexnet_outline()
+    markdown, latex = outline.markdown(), outline.latex()
+
+    assert outline._repr_markdown_() == markdown
+    for module in outline.modules[1:]:
+        assert f"#### {module.page.name}, called" in markdown
+        assert rf"\paragraph{{{module.page.name}, called" in latex
+    assert latex.count(r"\begin{align*}") == len(outline.modules) == latex.count(r"\end{align*}")
+    assert markdown.count("```text") == len(outline.modules)
+
+
+def test_time_is_an_index_in_latex() -> None:
+    latex = of_loop("RNN").latex()
+
+    assert r"\mathbf{dw_{hh}} &\mathrel{+}= \mathbf{p}^\top \mathbf{h}_{t-1}" in latex
+    assert "[t" not in latex
+
+
+def test_a_formula_without_blocks_is_a_network_of_its_own() -> None:
+    text = str(sg.outline("x*y", "x"))
+
+    assert "0 modules" in text
+    assert "dx = y" in text
+
+
+def test_text_that_names_values_keeps_the_names() -> None:
+    said = statements(sg.outline("q = x*y; f = q**2 + q", "x"))
+
+    assert {"q = x*y", "dq = 2*q + 1", "dx = dq*y"} <= said
+
+
+def test_an_unknown_module_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean `layer`"):
+        sg.outline((TWO(X, U, C) ** 2).sum(), open="layr")
