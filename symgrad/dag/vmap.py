@@ -7,12 +7,15 @@ with their axes moved by one. Sizes are numbers here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from symgrad.dag.digraph import Graph
-from symgrad.dag.nodes import VARIABLE, Grower, Nodes
+from symgrad.dag.nodes import VARIABLE, Grower, Nodes, dependents
+from symgrad.dag.opened import opened, unrolled
+from symgrad.dag.regions import Region
 from symgrad.errors import UnsupportedError
-from symgrad.rules import convolution, einsums, linalg, tensors
+from symgrad.rules import convolution, einsums, linalg, opaque, tensors
 from symgrad.rules.row import Gate
 from symgrad.rules.tensor_site import Shape
 
@@ -48,11 +51,16 @@ def vmap(source: Graph, batched: Iterable[int], count: int) -> Graph:
     >>> vmap(one, one.input_nodes[:1], 4).nodes.shapes
     {0: (4,), 2: (4,)}
     """
-    lift = Lift(source.nodes, set(batched), count)
-    for node in range(len(source.nodes)):
+    places = [source.nodes.payloads[b] for b in batched]
+    roots = [*source.outputs, *source.names.values()]
+    nodes, ends = opened(source.nodes, roots)
+    chosen = {n for n, p in enumerate(nodes.payloads) if nodes.gates[n] is VARIABLE and p in places}
+    lift = Lift(nodes, chosen, count)
+    for node in range(len(nodes)):
         lift.moved[node] = lift.node(node)
-    outputs = [lift.ahead(lift.moved[o], o) for o in source.outputs]
-    names = {name: lift.moved[node] for name, node in source.names.items()}
+    outputs = [lift.ahead(lift.moved[o], o) for o in ends[: len(source.outputs)]]
+    named = zip(source.names, ends[len(source.outputs) :], strict=True)
+    names = {name: lift.moved[node] for name, node in named}
     return Graph(lift.made, outputs, names)
 
 
@@ -132,6 +140,10 @@ class Lift:
         """Return the node of an einsum."""
         made: int = einsums.einsum(self.grower, inputs, output, operands, sizes)
         return made
+
+    def turned(self, made: int, rank: int) -> int:
+        """Return a node with its first two axes swapped: the batch and time."""
+        return self.einsum([range(rank)], [1, 0, *range(2, rank)], [made])
 
     def operands(self, node: int) -> list[int]:
         """Return the new nodes of the operands, all with the batch."""
@@ -270,7 +282,73 @@ def lift_conv_weight(lift: Lift, node: int) -> int:
     return lift.apply(tensors.RESHAPE, made, payload=(lift.count, *lift.shape(node)))
 
 
+# --- loops ---
+
+
+def lift_scan(lift: Lift, node: int) -> int:
+    """Run all points side by side: in the loop the batch is the first axis, behind time."""
+    (region, index, form), args = lift.old.payloads[node], lift.old.args[node]
+    moving = tuple(k for k, a in enumerate(args) if a in lift.wide)
+    body, steady = _side_by_side(region, form, moving, lift.count)
+    first, last = form.carries, form.carries + form.streams
+    operands = []
+    for k, a in enumerate(args):
+        made = lift.moved[a]
+        if k < first and k in steady.carries:
+            made = lift.ahead(made, a)
+        elif first <= k < last and a in lift.wide:
+            made = lift.turned(made, 1 + len(lift.shape(a)))
+        operands.append(made)
+    made = lift.apply(opaque.TENSOR_SCAN, *operands, payload=(body, index, replace(form, sizes=())))
+    if index not in steady.outputs:
+        shape = lift.shape(node)
+        return lift.broadcast(made, shape, range(1, len(shape) + 1))
+    return made if index < first else lift.turned(made, 1 + len(lift.shape(node)))
+
+
+class Wide(NamedTuple):
+    """Which carries and outputs of a loop differ between the points of a batch."""
+
+    carries: frozenset[int]
+    outputs: frozenset[int]
+
+
+def _side_by_side(
+    region: Region, form: opaque.ScanForm, moving: tuple[int, ...], count: int
+) -> tuple[Region, Wide]:
+    """Return the body of a loop for a batch; made once for each choice of operands."""
+    key = ("vmap", form.sizes, form.carries, moving, count)
+    found: tuple[Region, Wide] | None = region.derived.get(key)
+    if found is not None:
+        return found
+    nodes, outputs = unrolled(region, form.sizes)
+    wide = set(moving)
+    while True:
+        mask = dependents(nodes, wide, len(nodes) - 1)
+        fresh = {k for k in range(form.carries) if mask[outputs[k]]} - wide
+        if not fresh:
+            break
+        wide |= fresh
+    lift = Lift(nodes, set(wide), count)
+    for node in range(len(nodes)):
+        lift.moved[node] = lift.node(node)
+    outs = [
+        lift.ahead(lift.moved[o], o)
+        if mask[o] or (k < form.carries and k in wide)
+        else lift.moved[o]
+        for k, o in enumerate(outputs)
+    ]
+    inputs = tuple(lift.moved[k] for k in range(len(region.inputs)))
+    steady = Wide(
+        frozenset(k for k in range(form.carries) if k in wide),
+        frozenset(k for k, o in enumerate(outputs) if mask[o] or (k < form.carries and k in wide)),
+    )
+    made = Region(region.name, lift.made, inputs, tuple(outs))
+    return region.derived.setdefault(key, (made, steady))  # type: ignore[no-any-return]
+
+
 RULES: dict[Gate, Rule] = {
+    opaque.TENSOR_SCAN: lift_scan,
     einsums.EINSUM: lift_einsum,
     tensors.RESHAPE: unary(lambda lift, shape: (lift.count, *shape)),
     tensors.SLICE: unary(whole),
