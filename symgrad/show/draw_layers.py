@@ -159,6 +159,6 @@ def _join(grid: Grid, link: Link, chain: list[int], joined: set[tuple[int, int]]
         joined.add((a, b))
         out = grid.boxes[a].outs[link.out] if a == link.source else 0.0
         port = grid.boxes[b].ins[link.port] if b == link.target else 0.0
-        weight = (1.0, 2.0, 8.0)[(a >= grid.real) + (b >= grid.real)]
+        weight = (1.0, 0.5, 8.0)[(a >= grid.real) + (b >= grid.real)]
         grid.after[a].append((b, out, port, weight))
         grid.before[b].append((a, port, out, weight))
