@@ -20,23 +20,22 @@ import symgrad as sg
 from symgrad import nn
 
 FEATURES, HIDDEN, CLASSES = 12, 32, 5
+SIZES = {"W1": (HIDDEN, FEATURES), "b1": (HIDDEN,), "W2": (CLASSES, HIDDEN), "b2": (CLASSES,)}
 STEPS, RATE = 20, 0.5
 
 
 def network() -> tuple[Any, list[Any], list[Any]]:
     """Return the loss of a two-layer classifier, its parameters and its data."""
     x, y = sg.tensor("x", "N", FEATURES), sg.tensor("y", "N")
-    W1, b1 = sg.tensor("W1", HIDDEN, FEATURES), sg.tensor("b1", HIDDEN)
-    W2, b2 = sg.tensor("W2", CLASSES, HIDDEN), sg.tensor("b2", CLASSES)
-    scores = nn.linear(nn.relu(nn.linear(x, W1, b1)), W2, b2)
-    return nn.cross_entropy(scores, y), [W1, b1, W2, b2], [x, y]
+    parameters = [sg.tensor(name, *size) for name, size in SIZES.items()]
+    hidden = nn.relu(nn.linear(x, *parameters[:2]))
+    return nn.cross_entropy(nn.linear(hidden, *parameters[2:]), y), parameters, [x, y]
 
 
 def drawn(rows: int) -> tuple[list[Any], Any, Any]:
     """Return parameters, points and labels; the same in every process."""
     rng = np.random.default_rng(0)
-    shapes = [(HIDDEN, FEATURES), (HIDDEN,), (CLASSES, HIDDEN), (CLASSES,)]
-    parameters = [(rng.normal(size=shape) * 0.3).astype("float32") for shape in shapes]
+    parameters = [(rng.normal(size=size) * 0.3).astype("float32") for size in SIZES.values()]
     x = rng.normal(size=(rows, FEATURES)).astype("float32")
     return parameters, x, np.argmax(x[:, :CLASSES] + x[:, CLASSES : 2 * CLASSES], axis=1)
 
