@@ -15,6 +15,7 @@ from symgrad.calculus.notation.forms import (
     OP,
     SOFTMAX,
     Atom,
+    Factor,
     Form,
     Product,
     Shape,
@@ -125,12 +126,23 @@ class Algebra(Table):
     def grouped(self, operand: int) -> tuple[Product, Any]:
         """Return a sum as one factor; what its terms have in common stays outside."""
         content, inner = self._primitive(operand)
+        scalars, inner = self._scalars_outside(inner)
         axes = tuple(range(len(self.shape(operand))))
         if len(axes) == 2:  # a sum and its transpose are one atom
             sign, turned = self._primitive(self.turned(inner))
             if self.plainness(turned) < self.plainness(inner):
-                return Product(((self.group(turned), (1, 0), S.One),), axes), content * sign
-        return Product(((self.group(inner), axes, S.One),), axes), content
+                factors = ((self.group(turned), (1, 0), S.One), *scalars)
+                return Product(factors, axes), content * sign
+        return Product(((self.group(inner), axes, S.One), *scalars), axes), content
+
+    def _scalars_outside(self, form: int) -> tuple[list[Factor], int]:
+        """Split a sum into the scalar factors that all of its terms have, and the rest."""
+        terms = self.form(form).terms
+        common = set.intersection(*({f for f in p.factors if not f[1]} for p, _ in terms))
+        if not common or not self.shape(form):
+            return [], form
+        left = {Product(tuple(f for f in p.factors if f not in common), p.out): c for p, c in terms}
+        return sorted(common), self.of_terms(self.shape(form), left)
 
     def plainness(self, form: int) -> tuple[int, int]:
         """Return how many transposes a form of two axes is written with, and its number."""

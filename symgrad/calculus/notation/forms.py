@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 from sympy import Integer, Rational, S
 
 from symgrad.expr.matrices import facts_of
-from symgrad.rules import linalg
+from symgrad.rules import linalg, tensors
 from symgrad.rules.row import Gate
 
 Shape = tuple[Any, ...]
 Factor = tuple[int, tuple[int, ...], Any]  # atom, indices, exponent
 LEAF, MAP, OP, GROUP = "leaf", "map", "op", "group"
+ONE_HOT = frozenset(["one_hot", "sums_to_one"])
 SOFTMAX = Gate("softmax")  # recognised in closed forms only: exp(x - logsumexp(x))
 
 
@@ -175,6 +176,8 @@ class Table:
     def facts(self, atom: int) -> frozenset[str]:
         """Return what is declared of an atom."""
         entry = self.atom(atom)
+        if entry.kind == OP and entry.gate is tensors.ONE_HOT:
+            return ONE_HOT
         return facts_of(entry.data) if entry.kind == LEAF else frozenset()
 
     def is_diagonal(self, atom: int) -> bool:

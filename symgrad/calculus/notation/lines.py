@@ -19,7 +19,7 @@ from symgrad.calculus.notation.spell import matrix_of
 from symgrad.calculus.notation.view import View
 from symgrad.dag.digraph import Graph
 from symgrad.dag.nodes import CONSTANT, VARIABLE, reachable
-from symgrad.expr.tensors import AnyTensor, TensorSymbol
+from symgrad.expr.tensors import CONDITIONS, AnyTensor, TensorSymbol
 
 Let = tuple[list[tuple[Any, Any]], list[Any]]
 
@@ -93,7 +93,8 @@ def _symbols(graph: Graph, outputs: Sequence[int], called: Mapping[int, str]) ->
         name = names.get(node) or called.get(node)
         if name is not None and node in outputs:
             continue
-        if name is None and readers[node] + (node in outputs) > 1:
+        often = readers[node] + (node in outputs) > 1 and gate.name not in CONDITIONS
+        if name is None and often:
             name = _fresh(gate.letter, taken, counts)
         if name is not None:
             found[node] = symbol_of(name, nodes.shapes.get(node, ()), tensorial=tensorial)

@@ -7,14 +7,24 @@ name, so every form of any rank can be written, built again and run.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import reduce
-from itertools import count
-from operator import mul
 from typing import Any
 
 import sympy
 from sympy import Integer, S
 
+from symgrad.calculus.notation.algebra import Algebra
+from symgrad.calculus.notation.contractions import (
+    Placed,
+    aligned,
+    filled,
+    index_uses,
+    multiplied,
+    raised,
+    scaled,
+    side_by_side,
+    summed_over,
+    with_diagonals,
+)
 from symgrad.calculus.notation.forms import (
     GROUP,
     LEAF,
@@ -32,7 +42,7 @@ from symgrad.expr.tensors import AnyTensor
 from symgrad.rules import linalg, opaque, routing, tensors
 from symgrad.rules.row import Gate
 
-LETTERS = "ijklmnopqrstuvwxyzabcdefgh"
+Term = tuple[Product, Any]  # with its coefficient
 
 
 class TensorSpeller(Writer):
@@ -43,6 +53,10 @@ class TensorSpeller(Writer):
     algebra : Algebra
         The table.
     """
+
+    def __init__(self, algebra: Algebra) -> None:
+        super().__init__(algebra)
+        self.turned: dict[int, Any] = {}  # sums in parentheses that are written with other signs
 
     def _atom(self, atom: Atom) -> Any:
         if atom.kind == LEAF:
@@ -63,153 +77,85 @@ class TensorSpeller(Writer):
         bare = bare_scalar(form)  # which may be a condition: those are not multiplied
         if bare is not None:
             return self.made[bare]
+        terms = sorted(form.terms, key=lambda term: bool(term[1] < 0))
+        outside, inner = self._shared(terms) if form.shape else (S.One, terms)
         total = None
-        ordered = sorted(form.terms, key=lambda term: bool(term[1] < 0))
-        for product, coefficient in ordered:
+        for product, coefficient in inner:
             if total is None:
-                total = self._term(product, coefficient, form.shape)
+                total = self._term(product, self._turned(product, coefficient), form.shape)
+                self.turned.clear()
                 continue
             value = self._term(product, abs(coefficient), form.shape)
             total = total + value if coefficient > 0 else total - value
-        return _widened(total, form.shape)
+        return _widened(scaled(outside, [total]), form.shape)
+
+    def _shared(self, terms: Sequence[Term]) -> tuple[Any, Sequence[Term]]:
+        """Return the number that all terms of a sum have as a factor, and the terms without it."""
+        if len(terms) == 1:
+            return S.One, terms
+        common = set.intersection(*({f for f in p.factors if not f[1]} for p, _ in terms))
+        sizes = {abs(c) for _, c in terms}
+        outside: Any = sizes.pop() if len(sizes) == 1 else S.One
+        left = [c / outside for _, c in terms]
+        bare = [Product(tuple(f for f in p.factors if f not in common), p.out) for p, _ in terms]
+        for atom, _, exponent in sorted(common):
+            outside = outside * self.made[atom] ** exponent
+        return outside, list(zip(bare, left, strict=True))
+
+    def _turned(self, product: Product, coefficient: Any) -> Any:
+        """Turn a difference around that a minus stands before: `-(a - b)*c` is `(b - a)*c`."""
+        for atom, _, exponent in product.factors if coefficient < 0 else ():
+            entry = self.algebra.atom(atom)
+            inner = self.algebra.form(entry.operands[0]).terms if entry.kind == GROUP else ()
+            signs = {bool(c < 0) for p, c in inner if p.factors}
+            if exponent == 1 and len(signs) == 2 and all(p.factors for p, _ in inner):
+                turned = Form(entry.shape, tuple((p, -c) for p, c in inner))
+                self.turned[atom] = self._form(turned)
+                return -coefficient
+        return coefficient
 
     def _term(self, product: Product, coefficient: Any, shape: Sequence[Any]) -> Any:
         number: Any = coefficient
         for atom, indices, exponent in product.factors:
             if not indices:
-                number = number * self.made[atom] ** exponent
+                number = number * self._value(atom) ** exponent
         out = product.out
-        factors = self._merged(product)
-        covered = {i for indices, _ in factors for i in indices if not aligned(indices, out)}
-        mixed = any(not aligned(indices, out) for indices, _ in factors)
-        split = not mixed or set(out) <= covered
-        whole = [f for f in factors if split and aligned(f[0], out)]
-        rest = [f for f in factors if f not in whole]
-        parts = [beside(value, indices, out) for indices, value in whole]
-        if rest or len(set(out)) < len(out):
-            parts.insert(0, _contracted(rest, out, shape))
-        if not parts:
-            return number
-        made = reduce(mul, parts)
-        if number == 1 or number == -1:
-            return made if number == 1 else -made
-        return number * made
+        above, below = self._merged(product)
+        rest = [f for f in above if not aligned(f[0], out)]
+        whole = [f for f in above if aligned(f[0], out)]
+        if len(set(out)) < len(out):
+            whole = [(out, with_diagonals(rest, out, shape))]
+        elif rest:
+            held = tuple(i for i in out if any(i in indices for indices, _ in rest))
+            whole.insert(0, (held, multiplied(rest, held)))
+        return scaled(number, side_by_side(whole, out), side_by_side(below, out))
 
-    def _merged(self, product: Product) -> list[tuple[tuple[int, ...], Any]]:
-        """Return the tensors of a product: like ones multiplied, axes that nobody shares summed."""
-        groups: dict[tuple[int, ...], list[Any]] = {}
+    def _value(self, atom: int) -> Any:
+        return self.turned.get(atom, self.made[atom])
+
+    def _merged(self, product: Product) -> tuple[list[Placed], list[Placed]]:
+        """Return what a product multiplies and divides by; like ones are multiplied.
+
+        What divides is aligned with the result, and axes that nobody shares are summed.
+        """
+        groups: dict[tuple[int, ...], tuple[list[Any], list[Any]]] = {}
         for atom, indices, exponent in product.factors:
             if indices:
-                value = self.made[atom]
-                power = value if exponent == 1 else value**exponent
-                groups.setdefault(indices, []).append(power)
-        uses: dict[int, int] = {}
-        for index in (*product.out, *(i for indices in groups for i in indices)):
-            uses[index] = uses.get(index, 0) + 1
-        found = []
-        for indices, values in groups.items():
-            value = reduce(mul, values)
-            alone = [k for k, i in enumerate(indices) if uses[i] == 1 and i not in product.out]
-            if alone and len(groups) > 1:
-                value = value.sum(axis=tuple(alone)) if len(alone) < len(indices) else value.sum()
-                indices = tuple(i for k, i in enumerate(indices) if k not in alone)
-            found.append((indices, value))
-        return found
-
-
-def _contracted(
-    factors: Sequence[tuple[tuple[int, ...], Any]], out: tuple[int, ...], shape: Sequence[Any]
-) -> Any:
-    """Return an einsum; a diagonal of the result is a product with an identity."""
-    if len(out) == 2 and out[0] == out[1] and [i for i, _ in factors] in ([out[:1]], []):
-        return build.apply("diag", factors[0][1]) if factors else identity(shape[0])
-    inputs: list[Sequence[int]] = [indices for indices, _ in factors]
-    operands = [value for _, value in factors]
-    fresh = count(1 + max([*out, *(i for indices in inputs for i in indices)], default=0))
-    result: list[int] = []
-    for index, size in zip(out, shape, strict=True):
-        if index in result:  # a diagonal: another index, tied to the first by an identity
-            twin = next(fresh)
-            inputs.append((index, twin))
-            operands.append(identity(size))
-            result.append(twin)
-        else:
-            result.append(index)
-    held = {i for indices in inputs for i in indices}
-    for index, size in zip(result, shape, strict=True):
-        if index not in held:
-            inputs.append((index,))
-            operands.append(filled(S.One, (size,)))
-    return contracted(inputs, result, operands)
-
-
-def aligned(indices: tuple[int, ...], out: tuple[int, ...]) -> bool:
-    """Return whether a factor meets the result entry by entry, its axes in the same order."""
-    if len(set(out)) < len(out) or len(set(indices)) < len(indices):
-        return False
-    return tuple(i for i in out if i in indices) == indices
-
-
-def beside(value: Any, indices: tuple[int, ...], out: tuple[int, ...]) -> Any:
-    """Return a factor with an axis of length 1 for each that it lacks, as broadcasting asks."""
-    key = tuple(slice(None) if i in indices else None for i in out)
-    while key and key[0] is None:
-        key = key[1:]
-    return value[key] if None in key else value
-
-
-def contracted(inputs: Sequence[Sequence[int]], out: Sequence[int], operands: Sequence[Any]) -> Any:
-    """Return an einsum in its shortest spelling."""
-    made = None
-    if len(operands) == 1:
-        made = _alone(tuple(inputs[0]), tuple(out), operands[0])
-    elif len(operands) == 2:
-        made = _pair(inputs, tuple(out), operands)
-    if made is not None:
-        return made
-    order = list(dict.fromkeys([*out, *(i for indices in inputs for i in indices)]))
-    names = {index: LETTERS[k] for k, index in enumerate(order)}
-    words = ["".join(names[i] for i in indices) for indices in (*inputs, out)]
-    return build.apply("einsum", *operands, params=(f"{','.join(words[:-1])}->{words[-1]}",))
-
-
-def _alone(indices: tuple[int, ...], out: tuple[int, ...], operand: Any) -> Any:
-    """Return a transpose or a sum over axes, or None."""
-    if len(set(indices)) < len(indices) or not set(out) <= set(indices):
-        return None
-    kept = tuple(i for i in indices if i in out)
-    axes = tuple(k for k, i in enumerate(indices) if i not in out)
-    made = operand.sum(axis=axes[0] if len(axes) == 1 else axes) if axes else operand
-    if len(axes) == len(indices):
-        made = operand.sum()
-    return made if kept == out else made.transpose([kept.index(i) for i in out])
-
-
-def _pair(inputs: Sequence[Sequence[int]], out: tuple[int, ...], operands: Sequence[Any]) -> Any:
-    """Return a product of vectors or matrices, or None."""
-    first, second = (tuple(i) for i in inputs)
-    shared = set(first) & set(second)
-    if max(len(first), len(second)) > 2 or len(set(first)) < len(first):
-        return None
-    if len(set(second)) < len(second) or len(shared) > 1 or shared & set(out):
-        return None
-    if not shared:
-        vectors = len(first) == len(second) == 1
-        if not vectors or set(out) != {*first, *second}:
-            return None
-        ordered = operands if out == (*first, *second) else operands[::-1]
-        return build.apply("outer", *ordered)
-    (index,) = shared
-    ends = [tuple(i for i in f if i != index) for f in (first, second)]
-    if out not in ((*ends[0], *ends[1]), (*ends[1], *ends[0])):
-        return None
-    items = list(zip((first, second), operands, strict=True))
-    if out != (*ends[0], *ends[1]):
-        items.reverse()
-    (left, a), (right, b) = items
-    a = a if left[-1] == index else a.T
-    b = b if right[0] == index else b.T
-    return a @ b
+                power = raised(self._value(atom), abs(exponent))
+                groups.setdefault(indices, ([], []))[bool(exponent < 0)].append(power)
+        uses = index_uses(product.out, groups)
+        above, below = [], []
+        for indices, (values, divisors) in groups.items():
+            alone = {i for i in indices if uses[i] == 1 and i not in product.out}
+            if aligned(indices, product.out):
+                above += [(indices, value) for value in values]
+                below += [(indices, value) for value in divisors]
+                continue
+            value = scaled(S.One, values, divisors)
+            above.append(
+                summed_over(indices, value, alone) if len(groups) > 1 else (indices, value)
+            )
+        return above, below
 
 
 def leaf(symbol: Any) -> Any:
@@ -218,16 +164,6 @@ def leaf(symbol: Any) -> Any:
         made = build.TensorScalar if symbol.shape == (1, 1) else build.TensorOp
         return made("matrix", (), symbol)
     return Integer(symbol) if isinstance(symbol, int) else symbol
-
-
-def filled(value: Any, shape: Sequence[Any]) -> Any:
-    """Return a number repeated over a shape."""
-    return build.apply("broadcast_to", value, params=(tuple(shape),)) if shape else value
-
-
-def identity(size: Any) -> Any:
-    """Return an identity matrix."""
-    return build.apply("eye", params=(size,))
 
 
 def _widened(value: Any, shape: Sequence[Any]) -> Any:
