@@ -82,6 +82,7 @@ from symgrad.show import reprs as _reprs
 from symgrad.show import tables as _tables
 from symgrad.show.derivation import explain
 from symgrad.show.draw_picture import Picture, draw
+from symgrad.show.outlines import Outline, outline
 from symgrad.show.page_file import page
 from symgrad.show.page_widget import widget
 
@@ -103,6 +104,7 @@ __all__ = [
     "CheckReport",
     "Graph",
     "Limits",
+    "Outline",
     "Parsed",
     "Picture",
     "Program",
@@ -153,6 +155,7 @@ __all__ = [
     "one_hot",
     "ones",
     "outer",
+    "outline",
     "pad",
     "page",
     "parse",

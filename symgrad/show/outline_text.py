@@ -82,8 +82,8 @@ def written(outline: Any) -> list[str]:
 
 def headline(outline: Any) -> str:
     """Return what the outline is of."""
-    modules = len(outline.modules) - 1
-    numbers = "" if outline.numbers is None else f" with {outline.numbers:,} numbers"
+    modules, count = len(outline.modules) - 1, outline.numbers
+    numbers = "" if count is None else f" with {_many(count, 'number')}"
     return (
         f"{_many(modules, 'module')}, each derived once; the gradient by "
         f"{_many(len(outline.parameters), 'parameter')}{numbers}"
@@ -91,7 +91,7 @@ def headline(outline: Any) -> str:
 
 
 def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def header(module: Any) -> str:

@@ -100,25 +100,20 @@ def outline(
 ) -> Outline:
     """Return the gradient of a network as a page of modules, each derived and shown once.
 
+    In a module the cotangent of `out` is `dout`; in a loop, step t makes `h[t]` of `h[t-1]`.
+
     Parameters
     ----------
     f : Expr, tensor, Parsed or Graph
-        One scalar, made of calls of blocks (`sg.block`) and loops (`sg.scan`).
+        One scalar, made of calls of blocks (`sg.block`) and loops (`sg.scan`) over tensors.
     wrt : symbol, name, or list, tuple or dict of them, optional
         What to differentiate by. Default: every variable.
     depth : int
-        How deep modules are opened: 0 shows the network alone, 1 the modules that it calls, 2
-        those inside them.
+        How deep modules are opened: 0 shows the network alone, 1 the modules that it calls.
     open : str or sequence of str
-        Names of modules that are opened as well, however deep.
+        Names of modules that are opened as well.
     kinks : {"min_norm", "first", "nan", "raise"}
         What the derivative is where it does not exist.
-
-    Returns
-    -------
-    Outline
-        `print` it; a notebook shows it by itself. In a module the cotangent of its value `out` is
-        called `dout`; in a loop `h[t]` is what step t makes of `h[t-1]`.
 
     Raises
     ------
@@ -128,24 +123,37 @@ def outline(
     Examples
     --------
     >>> import symgrad as sg
-    >>> x, W, b = sg.tensor("x", "N", "D"), sg.tensor("W", "H", "D"), sg.tensor("b", "H")
-    >>> layer = sg.block("layer", [x, W, b], sg.map("tanh", x @ W.T + b))
-    >>> W1, W2 = sg.tensor("W1", 8, 3), sg.tensor("W2", 2, 8)
-    >>> b1, b2 = sg.tensor("b1", 8), sg.tensor("b2", 2)
-    >>> net = layer(layer(sg.tensor("X", "N", 3), W1, b1), W2, b2)
-    >>> print(outline((net**2).sum(), [W1, b1, W2, b2]))
+    >>> x, w = sg.tensor("x", "N", "D"), sg.tensor("w", "H", "D")
+    >>> print(outline(sg.block("layer", [x, w], sg.map("tanh", x @ w.T))(x, w).sum(), w))
+    1 module, each derived once; the gradient by 1 parameter
+    <BLANKLINE>
+    h1 = layer(x, w)   (N, H)   dw = dlayer(1)
+    f = sum(h1)
+    layer, called once: x (N, D), w (H, D)
+      out = tanh(x @ w.T)
+      dw = (dout*(1 - out**2)).T @ x
     """
     source = scalar(f, kinks)
     wanted = structure.expand(source, wrt)
     nodes = structure.nodes_of(source, wanted)
     names = [leaf if isinstance(leaf, str) else label(leaf) for leaf in structure.leaves(wanted)]
-    grown, inner = _grown(source, nodes, kinks)
+    return _outline(source, nodes, names, kinks, depth, [open] if isinstance(open, str) else open)
+
+
+def _outline(
+    source: Graph,
+    wanted: Sequence[int | None],
+    names: Sequence[str],
+    kinks: str,
+    depth: int,
+    more: Sequence[str],
+) -> Outline:
+    grown, inner = _grown(source, wanted, kinks)
     derived = _derived(grown)
-    top = _network(grown, inner, names, derived)
-    modules = _modules(top, derived)
-    shapes = [() if n is None else source.nodes.shapes.get(n, ()) for n in nodes]
-    opened = _opened(modules, depth, [open] if isinstance(open, str) else open)
-    return Outline(tuple(modules), tuple(zip(names, shapes, strict=True)), opened)
+    modules = _modules(_network(grown, inner, names, derived), derived)
+    shapes = [() if n is None else source.nodes.shapes.get(n, ()) for n in wanted]
+    parameters = tuple(zip(names, shapes, strict=True))
+    return Outline(tuple(modules), parameters, _opened(modules, depth, more))
 
 
 def _grown(source: Graph, wanted: Sequence[int | None], kinks: str) -> tuple[Graph, int]:
