@@ -10,9 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from symgrad.dag.digraph import Graph
 from symgrad.errors import UnknownNameError, UnsupportedError, hint
-from symgrad.registry import provide
 from symgrad.show.account import Account, GateAccount, account
 from symgrad.show.draw_dot import dot, mermaid
 from symgrad.show.draw_labels import Style
@@ -24,7 +22,6 @@ from symgrad.show.draw_theme import THEMES
 from symgrad.show.draw_tikz import tikz
 
 MOST = 600  # nodes past which a picture is refused
-NOTEBOOK = 150  # nodes past which a notebook shows a graph's text instead
 LABELLED = 80  # nodes up to which local derivatives are written unless the caller chooses
 
 SUFFIXES = {
@@ -310,13 +307,3 @@ def _too_many(told: Account, gates: Sequence[GateAccount]) -> str:
         f"with `around={name!r}` and a small `reach`, put what repeats into `sg.block` or "
         "`sg.scan`, which are one box each, or read the graph as a table"
     )
-
-
-@provide("graph.svg")
-def graph_svg(source: Graph) -> str | None:
-    """Return a graph as SVG for a notebook, as it is written; None where it is too large."""
-    told = account(source, collapsed=None)
-    if len(told.gates) > NOTEBOOK:
-        return None
-    picture: Picture = draw(told)
-    return picture.svg
