@@ -200,8 +200,11 @@ def test_pointing_focusing_and_tapping_show_the_same_card(show: Any, neuron: str
 def test_a_kink_is_not_called_an_agreement(show: Any) -> None:
     page = show(sg.page("relu(x)*y", {"x": 0.0, "y": 2.0}))
     page.hover('.box[data-box="0"]')
+    checked = page.inner_text(".card")
+    page.hover('.box[aria-label*="relu gate"]')
 
-    assert "kink" in page.inner_text(".card")
+    assert "✗ differs" in checked and "kink" in checked
+    assert "lies exactly on it; the policy min_norm" in page.inner_text(".card")
 
 
 # --- folding ---

@@ -181,6 +181,15 @@ def test_every_named_example_runs_on_its_page(name: str) -> None:
         agree(example.run.grad[entry["name"]], nodes[entry["name"]])
 
 
+@needs_node
+def test_a_saturated_sigmoid_keeps_its_gradient_while_it_is_folded() -> None:
+    folded = made("sigmoid(x)*y", {"x": -1000.0, "y": 2.0})
+    (answer,) = under_node([["compute", folded, None, []]])
+    nodes = {label: grad for label, _, grad in answer["nodes"]}
+
+    assert (nodes["x"], nodes["y"], answer["output"]) == (0, 0, 0)
+
+
 # --- kernels ---
 
 EDGES = (-np.inf, -710.5, -2.5, -1.0, -0.3, -0.0, 0.0, 0.4, 1.0, 2.0, 3.7, 710.5, np.inf, np.nan)

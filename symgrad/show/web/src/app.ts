@@ -145,7 +145,7 @@ export class App {
     return h(
       "span",
       {},
-      h("button", { type: "button", "data-do": "collapse", click: () => set(false) }, "Collapse gates"),
+      h("button", { type: "button", "data-do": "collapse", click: () => set(false) }, parts ? "Fold all parts" : "Collapse gates"),
       !parts && h("button", { type: "button", "data-do": "expand", click: () => set(true) }, "Expand gates"),
     );
   }

@@ -3,14 +3,17 @@
 import { at } from "./data";
 import { h, math, numbers as cells } from "./dom";
 import { bracketed, DASH, dims, grid, line, number, pretty } from "./format";
+import { KINKS } from "./kernels";
 import { factors, paths, titleOf, withNumbers, type Scene } from "./steps";
-import { shapeOf, type Value } from "./tensors";
+import type { Value } from "./tensors";
 import { groupOf, isLeaf, isPart, type Box } from "./view";
 
 export interface CardHandlers {
   toggle: (group: number) => void;
   choose: (box: Box) => void;
 }
+
+const MOST_PATHS = 12; // wires that are listed one by one
 
 const ROLES = {
   distributor: "Distributor: hands the same upstream gradient to every operand.",
@@ -68,10 +71,22 @@ function gateCard(scene: Scene, box: Box, handlers: CardHandlers): Element[] {
   if (!leaf && gate.wires.length) list.append(row("Passes back", passing(scene, box)));
   if (gate.closed) list.append(row("Closed form", math(gate.closed)));
   list.append(...checked(scene, box));
+  if (onKink(scene, box)) {
+    list.append(row("Kink", `This point lies exactly on it; the policy ${scene.data.policy} chose the slope.`));
+  }
   if (gate.rule && !leaf) list.append(row("Rule", gate.rule));
   if (gate.role) list.append(row("Role", ROLES[gate.role]));
   found.push(list, ...foldButton(scene, box, handlers));
   return found;
+}
+
+/** Whether the operands of a gate of numbers lie on its kink. */
+function onKink(scene: Scene, box: Box): boolean {
+  const { operation, shape } = at(scene.data.gates, box);
+  const meets = scene.data.refusal ? undefined : KINKS[scene.data.table[operation[0]] ?? ""];
+  if (!meets || shape.length || !scene.ready) return false;
+  const operands = scene.machine.operands(box, scene.numbers.values);
+  return operands.every((x) => typeof x === "number") && meets(...(operands as number[]));
 }
 
 /** ∂f/∂x, of the output by a gate. */
@@ -83,7 +98,7 @@ function arriving(scene: Scene, box: Box): (Node | string)[] {
   if (box === scene.view.output) return ["the output by itself: "];
   const found = paths(scene, box);
   if (!found.length) return ["nothing flows back here: "];
-  const lines = found.map((link) => {
+  const lines = found.slice(0, MOST_PATHS).map((link) => {
     const reader = at(scene.data.gates, link.reader);
     const product = scene.numbers.products[link.reader]?.[link.index];
     const wire = at(reader.wires, link.index);
@@ -91,7 +106,8 @@ function arriving(scene: Scene, box: Box): (Node | string)[] {
     return h("li", {}, `from ${reader.symbol} ${reader.label}: `, h("span", { class: "num" }, `${factors(scene, link)}${number}`));
   });
   const sum = found.length > 1 ? "the sum of these: " : "";
-  return [h("ul", {}, ...lines), sum];
+  const more = found.length - MOST_PATHS;
+  return [h("ul", {}, ...lines, more > 0 && h("li", {}, `and ${more} more`)), sum];
 }
 
 function passing(scene: Scene, box: Box): Element {
@@ -144,9 +160,4 @@ function foldButton(scene: Scene, box: Box, handlers: CardHandlers): Element[] {
   const closed = gate === box;
   const text = closed ? `Expand ${pretty(label)} into its gates` : `Fold ${pretty(label)} into one box`;
   return [h("button", { type: "button", click: () => handlers.toggle(group) }, text)];
-}
-
-/** Return whether a value is a tensor that has a grid. */
-export function small(value: Value): boolean {
-  return shapeOf(value).length > 0 && grid(value) !== null;
 }
