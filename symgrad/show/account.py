@@ -23,7 +23,7 @@ from symgrad.dag.nodes import Nodes
 from symgrad.expr.printer import text
 from symgrad.numeric.execution import Run, run
 from symgrad.rules.routing import WHERE
-from symgrad.show.alone import REFUSED, Alone, is_small
+from symgrad.show.alone import REFUSED, Alone, constant, is_small
 from symgrad.show.formulas import latex
 from symgrad.show.gate_account import GateAccount, Path, Wire
 from symgrad.show.mathml import mathml
@@ -185,10 +185,16 @@ class Account:
         """Return a local partial in the neighbours' names; None where it has no spelling."""
         try:
             if not self.by_node[node].is_tensor:
-                return self.graph.partial(node, position, kinks=self.policy)
+                found = self.graph.partial(node, position, kinks=self.policy)
+                return found.xreplace(self._written(node))
             return self.alone(node).pulled(position, self.upstream(node), self.policy)
         except REFUSED:
             return None
+
+    def _written(self, node: int) -> dict[Any, Any]:
+        """Return what stands for the labels of constants inside a gate: the constants."""
+        inside = self.folded(node)
+        return {self.graph.labels[a]: constant(self.graph, a) for a in inside}
 
     def gradient(self, node: int) -> Any:
         """Return the closed form of the output's gradient by a node; None where it is too long."""

@@ -21,6 +21,7 @@ from symgrad.dag.nodes import Grower, Nodes
 from symgrad.errors import SymgradError
 from symgrad.expr.printer import text
 from symgrad.expr.tensors import AnyTensor
+from symgrad.rules.einsums import SIZE
 from symgrad.rules.opaque import OWNERS
 
 REFUSED = (SymgradError, RecursionError, TypeError, ValueError, AttributeError, NotImplementedError)
@@ -52,10 +53,10 @@ class Alone:
         """Return the leaf of an operand; one that stands twice has a stand-in."""
         nodes = self.source.nodes
         shape = nodes.shapes.get(operand, ())
+        if is_written(self.source, operand):
+            return copied(nodes, operand, self.nodes)
         if nodes.constant[operand] and not shape:
-            exact = nodes.exact(operand)
-            known = constant(self.source, operand) if exact is None else exact
-            return self.nodes.number(known)
+            return self.nodes.number(self.source.labels[operand])
         called = self.source.labels[operand]
         symbol = self.symbol(text(called), shape) if shape or not called.is_symbol else called
         if operand in nodes.args[self.node][:position]:
@@ -111,7 +112,7 @@ class Alone:
     def product(self, position: int, values: Sequence[Any], out: Any, bar: Any, run: Any) -> Any:
         """Return what arrives at an operand, as a number or an array; 0 where nothing does."""
         args = self.source.nodes.args[self.node]
-        primal: list[Any] = [None] * len(self.nodes)
+        primal: list[Any] = [None] * len(self.nodes)  # what is inside a constant is never read
         for slot, operand in zip(self.slots, args, strict=True):
             primal[slot] = values[operand]
         primal[self.out] = out
@@ -121,17 +122,44 @@ class Alone:
         return found.get(slot, 0.0 * values[args[position]])
 
 
+def is_written(source: Graph, node: int) -> bool:
+    """Return whether a node is a constant that is written inside the gates that read it."""
+    flags = source.nodes.constant
+    return bool(flags[node]) and node not in source.names.values() and is_small(source.nodes, node)
+
+
 def constant(source: Graph, node: int) -> Any:
     """Return a constant as it is written, or its label where that is long or has a name."""
-    if is_small(source.nodes, node) and node not in source.names.values():
-        return write_all(source.nodes, [node])[0]
-    return source.labels[node]
+    if not is_written(source, node):
+        return source.labels[node]
+    nodes = Nodes()
+    root = copied(source.nodes, node, nodes)
+    try:
+        if nodes.shapes:
+            return closed(nodes, [root])[0]
+        sizes = {n: p for n, p in enumerate(nodes.payloads) if nodes.gates[n] is SIZE}
+        return write_all(nodes, [root], sizes)[0]
+    except REFUSED:
+        return source.labels[node]
+
+
+def copied(nodes: Nodes, root: int, into: Nodes) -> int:
+    """Copy a small constant into another table."""
+    order, waiting = set(), [root]
+    while waiting:
+        node = waiting.pop()
+        if node not in order:
+            order.add(node)
+            waiting.extend(nodes.args[node])
+    made: dict[int, int] = {}
+    for node in sorted(order):
+        args = tuple(made[a] for a in nodes.args[node])
+        made[node] = into.add(nodes.gates[node], args, nodes.payloads[node])
+    return made[root]
 
 
 def is_small(nodes: Nodes, node: int) -> bool:
     """Return whether a constant is short enough to be written inside the gate that reads it."""
-    if nodes.shapes.get(node):
-        return False
     stack, count = [node], 0
     while stack and count <= SMALL:
         stack.extend(nodes.args[stack.pop()])

@@ -6,6 +6,7 @@ operand that is left. A gate without a row has its own name as its sign. Imports
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -97,12 +98,15 @@ ROLES = {
     "blocks": "",
     "": "",
 }
+ONE_HOT = re.compile(r"one_hot\((.+), [^,]+\)")  # what picks an entry of a vector
 PLURAL = frozenset({"distributes", "switches"})  # roles that take two wires to play
 
 # Products of tensors by what they do: (operands, kind).
 EINSUMS: dict[str, Words] = {
     "transpose": Words("ᵀ", "transposed: so is the gradient"),
     "sum": Words("Σ", "sum over entries: every entry has slope 1"),
+    "trace": Words("tr", "trace: every entry of the diagonal has slope 1"),
+    "diagonal": Words("diag", "the diagonal goes back to where it was"),
     "spread": Words("copies", "copies: their gradients are added"),
     "outer": Words("⊗", "outer product: each factor's slope is the other factor"),
     "dot": Words("·", "dot product: the upstream gradient times the other factor"),
@@ -131,9 +135,12 @@ def words_of(gate: Gate, payload: Any, folded: Sequence[str | None], tensors: bo
     >>> words_of(ADD, None, [None, "1"], False).sign
     '+1'
     """
-    if gate.name == "einsum":
-        return EINSUMS[product_kind(payload)]
     constants = [c for c in folded if c is not None]
+    if gate.name == "einsum":
+        picked = [m for m in map(ONE_HOT.fullmatch, constants) if m]
+        if len(picked) == 1 and len(folded) == 2 and not payload[1]:
+            return Words(f"[{picked[0][1]}]", "one entry: what arrives goes back to its place")
+        return EINSUMS[product_kind(payload)]
     if len(constants) == 1 and len(folded) == 2:
         found = FOLDED.get((gate.name, folded.index(None)))
         if found is not None:
@@ -156,6 +163,8 @@ def product_kind(payload: Any) -> str:
     if len(inputs) == 1:
         if sorted(held) == sorted(out) and len(set(held)) == len(held):
             return "transpose"
+        if len(set(held)) < len(held):
+            return "trace" if not out else "diagonal"
         return "sum" if set(out) <= set(held) else "spread"
     if len(set(held)) == len(held):
         return "outer"

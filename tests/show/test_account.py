@@ -290,3 +290,41 @@ def test_random_latex_never_breaks_the_markup(seed: int) -> None:
     pieces = [r"\frac", "{", "}", "^", "_", "x", "12", r"\left(", r"\right)", "<", "&", r"\text{"]
     for _ in range(200):
         parsed(mathml("".join(chance.choices(pieces, k=12))))
+
+
+# --- constants of matrices, sizes ---
+
+
+def test_an_entry_that_is_picked_is_one_gate() -> None:
+    told = sg.examples.load("two_layer").account
+    pick = next(g for g in told.gates if g.symbol == "[2]")
+
+    assert "s[2]" == pick.formula
+    assert [told.graph.node("s")] == [w.source for w in pick.wires]
+    assert not [g for g in told.gates if g.kind == "constant"]
+
+
+def test_sizes_are_written_inside_their_gates() -> None:
+    told = account(sg.parse("mean(x)", shapes={"x": ("n",)}))
+    mean = told.gates[-1]
+
+    assert ["x", "v1", "f"] == [g.label for g in told.gates]
+    assert ("÷n", "v1/n", "1/n") == (mean.symbol, mean.formula, str(mean.wires[0].local))
+
+
+def test_loops_over_tensors_bring_what_the_engine_computed(rng: np.random.Generator) -> None:
+    h, x = sg.tensor("h", 2), sg.tensor("x", 3)
+    w, u = sg.tensor("w", 2, 2), sg.tensor("u", 2, 3)
+    step = sg.block("step", [h, x, w, u], [sg.map("tanh", w @ h + u @ x)])
+    states = sg.scan(step, [h], [w, u], xs=[sg.tensor("xs", 4, 3)])
+    at = {name: rng.normal(size=size) for name, size in SIZES.items()}
+    told = account(sg.sum(states**2), at)
+    inputs = [g for g in told.gates if g.kind == "input"]
+
+    assert ["loop"] == [g.kind for g in told.gates if g.symbol == "step"]
+    assert SIZES.keys() == {g.label for g in inputs}
+    for gate in inputs:
+        np.testing.assert_allclose(sum(p.product for p in gate.paths), gate.grad, atol=1e-13)
+
+
+SIZES = {"h": (2,), "w": (2, 2), "u": (2, 3), "xs": (4, 3)}
