@@ -7,7 +7,7 @@ Symbols are slots here: no user's name goes further.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -261,7 +261,8 @@ def tensor_loop(region: Region, form: opaque.ScanForm) -> TensorLoop:
     """Return the inner program of a loop over tensors."""
     _, shapes = region.bound_shapes(form.sizes)
     stacked = [s if k < form.carries else (form.length, *s) for k, s in enumerate(shapes)]
-    return TensorLoop(lower_tensors(region, form.sizes), form, tuple(map(tuple, stacked)))
+    plain = replace(form, sizes=())  # the body's sizes are bound
+    return TensorLoop(lower_tensors(region, form.sizes), plain, tuple(map(tuple, stacked)))
 
 
 def _last_reads(steps: Sequence[Step], kept: Sequence[int]) -> list[tuple[int, ...]]:

@@ -12,13 +12,22 @@ from sympy import Indexed
 from sympy.logic.boolalg import BooleanAtom
 
 from symgrad.dag import saved
-from symgrad.dag.carried import check_form
+from symgrad.dag.carried import INDEX, SIZE, SIZES, TRUTH, check_form, described, has_form
 from symgrad.dag.nodes import CONSTANT, VARIABLE
 from symgrad.dag.saved_heads import dump
 from symgrad.dag.saved_read import TermReader
 from symgrad.dag.saved_write import TermWriter
 from symgrad.errors import GraphError
-from symgrad.numeric.program import ITEM, Loop, Operation, Program, Step, with_liveness
+from symgrad.expr.tensor_params import frozen, plain
+from symgrad.numeric.program import (
+    ITEM,
+    Loop,
+    Operation,
+    Program,
+    Step,
+    TensorLoop,
+    with_liveness,
+)
 from symgrad.registry import provide
 from symgrad.rules import opaque
 from symgrad.rules.row import Gate
@@ -26,7 +35,9 @@ from symgrad.rules.row import Gate
 FORMAT, VERSION = "symgrad.program", 1
 KEYS = ("format", "version", "terms", "programs", "main")
 PROGRAM_KEYS = ("inputs", "constants", "operations", "outputs")
+LOOP = (INDEX, INDEX, TRUTH, (SIZE, [SIZES]))  # carries, streams, backward, length and shapes
 LONGEST = 2**53  # steps of a loop
+BUNDLES = (Loop, TensorLoop)  # what has several outputs, of which items pick
 OWNERS = (opaque.CALL, opaque.SCAN)
 
 
@@ -81,6 +92,10 @@ class _Writer:
         name = saved.name_of(gate)
         if isinstance(payload, Loop):
             return [name, args, [self._number(payload.body), payload.length]]
+        if isinstance(payload, TensorLoop):
+            form, body = payload.form, self._number(payload.body)
+            sizes = self.terms.add(frozen((form.length, payload.shapes)))
+            return [name, args, [body, form.carries, form.streams, form.backward, sizes]]
         if payload is None:
             return [name, args]
         return [name, args, saved.write_payload(gate, payload, self.terms.add)]
@@ -172,6 +187,8 @@ class _Reader:
     def _payload(self, gate: Gate, args: tuple[int, ...], carried: Any) -> Any:
         if gate in OWNERS:
             return self._loop(gate, args, carried)
+        if gate in opaque.OF_TENSORS:
+            return self._tensor_loop(gate, args, carried)
         if carried is None:
             if gate in (opaque.WHOLE, opaque.UNKNOWN):
                 raise GraphError(f"an operation of gate `{gate.name}` carries an expression")
@@ -199,19 +216,38 @@ class _Reader:
             )
         return Loop(body, length, rolled)
 
+    def _tensor_loop(self, gate: Gate, args: tuple[int, ...], carried: Any) -> TensorLoop:
+        parts = saved.listed(carried, "payload")
+        if gate is not opaque.TENSOR_SCAN or len(parts) != 5:
+            raise GraphError(f"an operation of gate `{gate.name}` does not carry {carried!r:.80}")
+        place, carries, streams, backward, sizes = parts
+        if type(place) is not int or not 0 <= place < len(self.programs):
+            raise GraphError(f"program {place!r:.80} is not there; programs inside come first")
+        body, known = self.programs[place], plain(self._term(sizes))
+        if not has_form((carries, streams, backward, known), LOOP):
+            raise GraphError(f"a loop over tensors is {described(LOOP)}, not {carried!r:.80}")
+        counted = carries <= len(body.outputs) == len(known[1]) and carries + streams <= len(args)
+        if len(args) != len(body.inputs) or not counted:
+            raise GraphError(
+                f"program {place} takes {len(body.inputs)} operands and gives {len(body.outputs)} "
+                f"outputs; it is no step of {carries} carries and {streams} streams"
+            )
+        form = opaque.ScanForm(known[0], carries, streams, backward)
+        return TensorLoop(body, form, known[1])
+
     def _output(
         self, carried: Any, args: tuple[int, ...], number: int, first: int, steps: list[Step]
     ) -> int:
         """Return which output of a bundle an item picks."""
         owner = steps[args[0] - first][2] if len(args) == 1 and args[0] >= first else None
-        if not isinstance(owner, Loop):
+        if not isinstance(owner, BUNDLES):
             raise GraphError(f"operation {number} picks from what is no block or loop")
         if type(carried) is not int or not 0 <= carried < len(owner.body.outputs):
             raise GraphError(f"operation {number} picks output {carried!r:.80}, which is not there")
         return carried
 
     def _no_bundles(self, slots: tuple[int, ...], first: int, steps: list[Step], what: str) -> None:
-        if any(s >= first and isinstance(steps[s - first][2], Loop) for s in slots):
+        if any(s >= first and isinstance(steps[s - first][2], BUNDLES) for s in slots):
             raise GraphError(f"{what} is a block or loop as a whole; pick one of its outputs")
 
     def _term(self, number: Any) -> Any:

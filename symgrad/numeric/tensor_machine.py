@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.numeric import kernels_pools
+from symgrad.errors import GraphError
 from symgrad.numeric.arithmetic import Floats
 from symgrad.numeric.deferred import special as sc
 from symgrad.numeric.kernels_einsum import diagonal_view, embedded
@@ -64,7 +65,7 @@ class TensorMachine:
         known: dict[int, Any] = dict(enumerate(self._constants, self._inputs))
         dead = _last_reads(steps, self._outputs)
         reusable = self._reusable(steps, first)
-        self._owned = {first + k for k, step in enumerate(steps) if _fresh(step)}
+        self._owned = {first + k for k, step in enumerate(steps) if _is_own(steps, step, first)}
         self.steps: list[tuple[int, Kernel, tuple[int, ...], tuple[int, ...]]] = []
         for slot, (step, last) in enumerate(zip(steps, dead, strict=True), first):
             kernel = self._kernel(step)
@@ -94,7 +95,7 @@ class TensorMachine:
         """Return the slots whose memory is theirs alone, and that no view looks into."""
         seen = {a for step in steps if _may_look_into(step) for a in step.args}
         seen.update(self._outputs)
-        made = {first + k for k, step in enumerate(steps) if _fresh(step)}
+        made = {first + k for k, step in enumerate(steps) if _is_own(steps, step, first)}
         return {slot for slot in made - seen if self._shapes[slot]}
 
     def _kernel(self, step: Step) -> Kernel:
@@ -124,6 +125,9 @@ class TensorMachine:
         shapes = [self._shapes[a] for a in step.args]
         slices = [s[1:] if first <= k < last else s for k, s in enumerate(shapes)]
         body = TensorMachine(loop.body, slices, self._arithmetic)
+        given = [body._shapes[out] for out in body._outputs]
+        if [*loop.shapes[:first], *(s[1:] for s in loop.shapes[first:])] != given:
+            raise GraphError(f"a loop says that it gives {loop.shapes}, but a step gives {given}")
         return lambda *args: repeated(body.found, loop, args)
 
     def found(self, values: Sequence[Array]) -> list[Array]:
@@ -164,6 +168,13 @@ def _onto_diagonal(x: Array, diagonal: Array) -> Array:
     view = diagonal_view(x, (0, 0), (0,))
     np.add(view, diagonal, out=view)
     return x
+
+
+def _is_own(steps: Sequence[Step], step: Step, first: int) -> bool:
+    """Return whether a result has memory of its own; what a loop over tensors gives has."""
+    if step.gate is ITEM and step.args[0] >= first:
+        return isinstance(steps[step.args[0] - first].payload, TensorLoop)
+    return _fresh(step)
 
 
 def _fresh(step: Step) -> bool:
