@@ -15,6 +15,7 @@ from symgrad.show.draw_shapes import (
     Item,
     Plate,
     Words,
+    leaves,
     moved,
 )
 from symgrad.show.draw_text import text_width, visible
@@ -70,7 +71,8 @@ def scene(
     if heading:
         items.append(Words(MARGIN, MARGIN + 13, heading, "title", "start"))
     if legend:
-        rows = _legend(account, gates, style, width)
+        has_local = any(getattr(leaf, "role", "") == "local" for leaf in leaves(found.items))
+        rows = _legend(account, gates, has_local, width)
         items.append(moved(rows, MARGIN, bottom + 18))
         bottom += 18 + rows.bounds[3]
     width, height = round(width + 2 * MARGIN, 1), round(bottom + MARGIN, 1)
@@ -97,9 +99,9 @@ def _description(account: Account, gates: Sequence[GateAccount], style: Style) -
 # --- the legend ---
 
 
-def _legend(account: Account, gates: Sequence[GateAccount], style: Style, width: float) -> Group:
+def _legend(account: Account, gates: Sequence[GateAccount], has_local: bool, width: float) -> Group:
     """Return the meaning of every mark in the picture, in rows that fit."""
-    entries = _entries(account, gates, style)
+    entries = _entries(account, gates, has_local)
     items: list[Item] = []
     x, y = 0.0, 0.0
     for mark, words in entries:
@@ -113,13 +115,13 @@ def _legend(account: Account, gates: Sequence[GateAccount], style: Style, width:
 
 
 def _entries(
-    account: Account, gates: Sequence[GateAccount], style: Style
+    account: Account, gates: Sequence[GateAccount], has_local: bool
 ) -> list[tuple[list[Item], str]]:
     found: list[tuple[list[Item], str]] = [
         ([flag(-3, 0, "forward")], "value, above the wire"),
         ([flag(-3, 0, "backward")], "gradient, below the wire"),
     ]
-    if style.local and any(g.wires for g in gates):
+    if has_local:
         found.append(([Words(0, 4, "∂", "legend")], "local derivative"))
     if account.run is None:
         found.append(([Words(0, 4, "—", "legend")], "not computed: no point was given"))
