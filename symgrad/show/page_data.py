@@ -29,6 +29,7 @@ from symgrad.show.page_program import RefusedError, Writer, constant_values, ent
 SCHEMA = 1
 SPELLED = 800  # gates up to which formulas are set as mathematics, and not as text alone
 CLOSED = 60  # gates up to which the inputs' closed forms are shown
+INPUTS = 12  # inputs up to which they have closed forms
 LONG = 600  # characters of a formula that is shown whole
 PARTED = 300  # gates from which the page opens with parts folded
 LARGEST = 4_096  # entries of one array that the page holds
@@ -75,6 +76,7 @@ def record(
     except RefusedError as error:
         found = _Teller(told, [], str(error), Writer(known, kinks)).gates()
     whole = _whole(f, told)
+    _close(found, told)
     return {
         "schema": SCHEMA,
         "title": title,
@@ -123,6 +125,18 @@ def _computing(
     for group in groups:
         group.open = group.name not in written
     return _Teller(spread, groups, "", Writer(known, told.policy)).gates()
+
+
+def _close(found: Record, told: Account) -> None:
+    """Write the closed form of the gradient by each input, composites by their names."""
+    if len(told.visible) > CLOSED or len(told.graph.inputs) > INPUTS:
+        return
+    folded_up = Account(told.graph.collapse(), None, told.policy)
+    nodes = {folded_up.by_node[n].label: n for n in folded_up.graph.input_nodes}
+    for entry in found["inputs"]:
+        form = folded_up.gradient(nodes[entry["name"]]) if entry["name"] in nodes else None
+        if form is not None and len(text(form)) <= LONG:
+            found["gates"][entry["gate"]]["closed"] = _formula(form)
 
 
 def _whole(f: Any, told: Account) -> Record:
@@ -213,7 +227,7 @@ class _Teller:
             "rule": gate.rule,
             "shape": [int(n) for n in gate.shape],
             "formula": self._written(told, gate),
-            "closed": self._closed(told, gate),
+            "closed": None,
             "wires": self._wires(gate, self._maps(told, gate, positions)),
             "operation": self._operation(gate),
             "value": self._number(self._value(told, gate)) if self._keeps(told, gate) else None,
@@ -320,13 +334,3 @@ class _Teller:
             return _said(text(found))
         except SymgradError:
             return _said(str(found))
-
-    def _closed(self, told: Account, gate: GateAccount) -> Record | None:
-        inputs = told.graph.input_nodes
-        few = len(told.visible) <= CLOSED and len(inputs) <= 12
-        if gate.kind != "input" or not few or told is not self._told:
-            return None
-        found = told.gradient(gate.node)
-        if found is None or len(text(found)) > LONG:
-            return None
-        return self._shown(found)

@@ -77,7 +77,7 @@ export function placed(data: PageData, view: View, sideways: boolean, detailed: 
     edgesep: 8,
     ranksep: sideways ? 14 : 16,
     marginx: 12,
-    marginy: 16,
+    marginy: framed(data, view).length ? 34 : 16,
     ranker: view.boxes.length > 400 ? "longest-path" : "network-simplex",
   });
   graph.setDefaultEdgeLabel(() => ({}));

@@ -1,6 +1,6 @@
 // The graph as SVG: drawn once for a view, then only its numbers and marks change.
 
-import { at, type PageData } from "./data";
+import { at, type Gate, type PageData } from "./data";
 import { s } from "./dom";
 import { DASH, grid, line, number } from "./format";
 import { curve, labelGrid, LINE, placed, type Picture, type Place, type Route } from "./layout";
@@ -179,7 +179,7 @@ export class Drawing {
     });
     group.append(...this.outline(box, place));
     const leaf = !isPart(box) && isLeaf(at(this.data.gates, box));
-    const symbol = isPart(box) ? titleOf(this.data, box) : at(this.data.gates, box)[leaf ? "label" : "symbol"];
+    const symbol = isPart(box) ? titleOf(this.data, box) : signOf(at(this.data.gates, box), leaf);
     const short = [...symbol].length > 18 ? `${[...symbol].slice(0, 17).join("")}…` : symbol;
     const y = place.y + (isPart(box) ? 0 : 5);
     group.append(s("text", { x: place.x, y, class: "symbol", "text-anchor": "middle" }, short));
@@ -368,7 +368,7 @@ export function pressed(event: Event, act: () => void): void {
 function write(rows: SVGTextElement[], value: Value | null | undefined, known: boolean): void {
   const texts = value == null ? [[DASH]] : padded(grid(value, 3, 16));
   rows.forEach((row, k) => {
-    let text = known ? (texts?.[k]?.join("  ") ?? "") : "";
+    let text = known ? (texts?.[k]?.join("\u2002") ?? "") : "";
     if (known && !texts && k === 0 && value != null && typeof value !== "number") {
       text = value.shape.join("×");
     }
@@ -381,6 +381,11 @@ function padded(rows: string[][] | null): string[][] | null {
   if (!rows || rows[0]!.length < 2) return rows;
   const widths = rows[0]!.map((_, j) => Math.max(...rows.map((row) => row[j]!.length)));
   return rows.map((row) => row.map((x, j) => x.padStart(widths[j]!, "\u2007")));
+}
+
+/** Return what stands in a gate, with true minus signs; a leaf has its name as it is. */
+function signOf(gate: Gate, leaf: boolean): string {
+  return leaf ? gate.label : gate.symbol.replaceAll("-", "−");
 }
 
 function at2(places: Map<Box, Place>, box: Box): Place {
