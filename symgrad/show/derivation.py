@@ -12,19 +12,20 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sympy import Basic, Symbol
+from sympy import Basic, Symbol, log
 
 from symgrad.calculus.question import scalar
 from symgrad.dag.express import LITERAL, write
 from symgrad.dag.nodes import dependents
 from symgrad.errors import UnsupportedError
 from symgrad.expr.dims import described
+from symgrad.expr.heads import xlogy
 from symgrad.numeric.execution import Run
 from symgrad.show import derivation_pens as pens
 from symgrad.show.account import Account, GateAccount, Path, account
 from symgrad.show.alone import constant
 from symgrad.show.derivation_pens import Line, Number, Part, Section, Slope, Times, Words
-from symgrad.show.sheet import shown
+from symgrad.show.sheet import UNREACHED, shown
 
 MOST_STEPS = 60  # nodes of each walk that are told
 MOST_FORMS = 24  # closed forms at the end
@@ -143,13 +144,13 @@ class Derivation:
     def _number(self, value: Any) -> Symbol:
         """Return a number as a symbol that is called so; a negative one in brackets."""
         written = shown(value, self.digits)
-        return Symbol(f"({written})" if written.startswith("-") else written)
+        return Symbol(f"({written})" if written.startswith("-") or "j" in written else written)
 
     def _distinct(self, chain: list[Part]) -> tuple[Part, ...]:
         """Drop what is written like the part before it."""
         kept: list[Part] = []
         for part in chain:
-            if not kept or pens.plain(part, self.digits) != pens.plain(kept[-1], self.digits):
+            if not kept or not pens.same(part, kept[-1]):
                 kept.append(part)
         return tuple(self._sized(p) for p in kept)
 
@@ -181,7 +182,7 @@ class Derivation:
         for node in self.wanted:
             if node not in {g.node for g in gates}:
                 zero = (self._total(self.account.by_node[node]), Number(0.0, self.digits))
-                yield Line(0, (), zero, "the output does not depend on it")
+                yield Line(0, (), zero, UNREACHED)
 
     def _total(self, gate: GateAccount) -> Slope:
         """Return df/dx."""
@@ -194,8 +195,8 @@ class Derivation:
             yield Line(0, (), (total, Number(1.0, self.digits)), "the seed, where it starts")
             return
         if not gate.paths:
-            zero = (total, Number(0.0, self.digits))
-            yield Line(0, (), zero, "the output does not depend on it")
+            if gate.node in self.wanted or not gate.wires:  # a condition has nothing to tell
+                yield Line(0, (), (total, Number(0.0, self.digits)), UNREACHED)
             return
         several = len(gate.paths) > 1
         if several:
@@ -218,7 +219,7 @@ class Derivation:
             yield Line(level + 1, (), self._mapped(gate, path, total), note)
             return
         local = Slope("∂", self._label(reader), self._label(gate))
-        slope = path.wire.local
+        slope = readable(path.wire.local)
         chain: list[Part] = [local] if slope is None else [local, slope]
         if path.local is not None:
             numbers = self._slope_with_numbers(reader, slope)
@@ -280,7 +281,7 @@ class Derivation:
             return path.wire.contribution
         reader = path.wire.gate
         if path.wire.local is not None:
-            return self._times(reader, path.wire.local)
+            return self._times(reader, readable(path.wire.local))
         return Times(self._total(reader), Slope("∂", self._label(reader), self._label(gate)))
 
     # --- together ---
@@ -301,6 +302,13 @@ class Derivation:
         if len(self.wanted) > MOST_FORMS:
             more = len(self.wanted) - MOST_FORMS
             yield Line(0, (Words(f"... and {more} more; `grad` writes them all"),))
+
+
+def readable(slope: Any) -> Any:
+    """Return a local gradient with `a*log(b)` for symgrad's `xlogy(a, b)`."""
+    if isinstance(slope, Basic) and slope.has(xlogy):
+        return slope.replace(xlogy, lambda a, b: a * log(b))
+    return slope
 
 
 def explain(

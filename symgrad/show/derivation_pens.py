@@ -96,8 +96,22 @@ def plain(part: Part, digits: int = 6) -> str:
 def _bracketed(part: Part) -> str:
     """Return a factor: a negative number or a sum in brackets."""
     written = plain(part)
-    single = re.fullmatch(r"[^\s*/+-][^\s*/+]*|\(.*\)|[d∂]\S+/[d∂]\S+", written)
+    single = re.fullmatch(SINGLE, written)
     return written if single else f"({written})"
+
+
+NUMERAL = r"\d+(?:\.\d+)?(?:e[+-]?\d+)?"
+NAME = r"[^\s*/+()-]+(?:\[[^\]]*\])?"  # of a node or an entry
+SINGLE = re.compile(rf"{NUMERAL}|{NAME}|{NAME}\([^()]*\)|\([^()]*\)|[d∂]{NAME}/[d∂]{NAME}")
+
+
+def same(part: Part, other: Part) -> bool:
+    """Return whether two parts of a chain read the same, as words or as numbers."""
+    one, two = plain(part), plain(other)
+    if one == two:
+        return True
+    numerals = re.fullmatch(f"-?{NUMERAL}", one) and re.fullmatch(f"-?{NUMERAL}", two)
+    return bool(numerals) and float(one) == float(two)
 
 
 def _plain_number(part: Number) -> str:

@@ -66,7 +66,8 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
         return matrix_latex.inside(item, self, wanted)
 
 
-NUMBER = re.compile(r"\((-[\d.]+)(?:e([+-]\d+))?\)|([\d.]+)(?:e([+-]\d+))?")
+UNPRINTED = (AttributeError, IndexError, TypeError, ValueError)  # what SymPy's printers trip over
+NUMBER = re.compile(r"\(-\d+(?:\.\d+)?(?:e[+-]\d+)?\)|\d+(?:\.\d+)?(?:e[+-]\d+)?")
 
 
 def _number(shown: str) -> str:
@@ -91,7 +92,10 @@ def latex(expr: Any) -> str:
     >>> latex(x**2)
     'x^{2}'
     """
-    return str(_Printer({"order": "none"}).doprint(expr))
+    try:
+        return str(_Printer({"order": "none"}).doprint(expr))
+    except UNPRINTED:
+        return rf"\text{{{latex_text(text(expr))}}}"
 
 
 def lines(

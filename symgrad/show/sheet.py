@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Group, JustifyMethod
 
 SHORT = 6  # entries of an array that is shown whole
+UNREACHED = "no slope of the output reaches it"
 WIDE = 10_000  # columns of a plain sheet: never wrapped
 
 

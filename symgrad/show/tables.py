@@ -15,7 +15,7 @@ from symgrad.numeric.report import CheckReport
 from symgrad.registry import provide
 from symgrad.show.account import Account, GateAccount, Path, account
 from symgrad.show.escape import visible
-from symgrad.show.sheet import Sheet, shown, total
+from symgrad.show.sheet import UNREACHED, Sheet, shown, total
 
 HEAD = 200  # rows that are printed unless more are asked for
 COLUMNS = ("node", "from", "value", "gradient = local × upstream")
@@ -68,7 +68,7 @@ def arriving(gate: GateAccount, digits: int) -> str:
     if gate.node in gate.account.outputs:
         return "1 (seed)" if not gate.paths else f"1 (seed) = {found}"
     if not gate.paths:
-        return "0 (the output does not depend on it)"
+        return f"0 ({UNREACHED})"
     spelled = gate.paths if len(gate.paths) <= MOST_PATHS else gate.paths[:MOST_PATHS]
     terms = [product(path, digits) for path in spelled]
     more = f" + ... ({len(gate.paths)} paths)" if len(spelled) < len(gate.paths) else ""

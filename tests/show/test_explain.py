@@ -16,8 +16,10 @@ from sympy import Symbol
 
 import symgrad as sg
 from symgrad.cli import main
+from symgrad.dag.express import LITERAL, write
 from symgrad.errors import MissingValueError, ShapeError, UnknownNameError, UnsupportedError
 from symgrad.expr import literal
+from symgrad.rules.table import GATES
 from symgrad.show.account import account
 from symgrad.show.escape import latex_text, markdown_code, visible
 
@@ -177,6 +179,53 @@ def test_notebooks_show_markdown_or_latex() -> None:
     assert as_latex._repr_markdown_() is None
 
 
+def test_conditions_are_values_and_get_no_gradient() -> None:
+    told = lines(sg.explain("where(x > y, x*y, y)", None, {"x": 1, "y": 2}))
+
+    assert "v3 = x > y = 1 > 2 = False" in told
+    assert not any(line.startswith("df/dv3") for line in told)
+
+
+def test_powers_with_a_moving_exponent_are_told_with_a_logarithm() -> None:
+    told = lines(sg.explain("x**y", "y", {"x": 2, "y": 3}))
+
+    assert "∂f/∂y = f*log(x) = 8*log(2) = 5.54518" in told
+
+
+def test_complex_numbers_stand_in_brackets() -> None:
+    assert "f = x*y = (1+2j)*2 = 2+4j" in lines(sg.explain("x*y", None, {"x": 1 + 2j, "y": 2}))
+
+
+def every_gate() -> list[tuple[str, object]]:
+    """A formula of each gate of the table that SymPy can write."""
+    found = []
+    for gate in GATES:
+        if gate.head is not None and gate.domain and gate.name not in NOT_ALONE:
+            count = max(gate.arity[0], 1 if gate.arity[1] == 1 else 2)
+            count = count if gate.arity[1] is None else min(count, gate.arity[1])
+            letters = [Symbol(name) for name in "xyzwuvab"[:count]]
+            for place in gate.integers:
+                if place < count:
+                    letters[place] = sympy.Integer(1)
+            found.append((gate.name, write(gate, letters, None, LITERAL)))
+    return found
+
+
+NOT_ALONE = {"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "xor", "hyper", "meijerg"}
+
+
+@pytest.mark.parametrize(("name", "formula"), every_gate(), ids=lambda part: str(part)[:20])
+def test_every_gate_of_the_table_can_be_told(name: str, formula: object) -> None:
+    told = sg.explain(formula)
+
+    assert "Forward" in str(told)
+    balanced(told._repr_latex_())
+    assert not re.search(r"_?x\d_?(?![\w\[])", str(told)), "a symbol of the rule's own shows"
+    for gate in told.account.gates:
+        if gate.wires:
+            minidom.parseString(f"<math>{told.account.mathml(gate.node)}</math>")
+
+
 # --- tables and trees ---
 
 
@@ -249,9 +298,10 @@ PIECES = (
     *("<script>alert(1)</script>", "]]>", "<!--", "&amp;", "&", '"', "'", "</style>", "<b>"),
     *("\\input{x}", "\\end{align*}", "$", "$$", "%", "#", "{", "}", "\\", "^", "_", "~"),
     *("`", "``", "```", "|", "*", "[a](b)", "![x](y)", "-", "---", "= =", "()"),
+    *("..", "1", "(-2)", "1e5", "-1"),
     *("\n", "\r", "\t", "\x00", "\x1b[31m", "\u202e", "\u200b", "\u2028", "\ufeff", "é", "变量"),
 )
-NAMES = sorted({p + q for p in PIECES for q in ("", "x", *PIECES[:5])})[:220]
+NAMES = list(dict.fromkeys(p + q for q in ("", "x", *PIECES[:5]) for p in PIECES))[:204]
 
 
 def hostile(name: str) -> tuple[object, dict[object, float]]:
@@ -302,13 +352,15 @@ PLAIN_MARKDOWN = {
 
 
 def balanced(latex: str) -> None:
-    """Braces that are not escaped open and close, and one environment holds everything."""
+    """Braces and environments open and close, and one environment holds everything."""
     depth = 0
     for token in re.findall(r"\\.|[{}]", latex, re.DOTALL):
         depth += (token == "{") - (token == "}")
         assert depth >= 0
     assert depth == 0
-    assert [r"\begin{align*}", r"\end{align*}"] == re.findall(r"\\(?:begin|end)\{[^}]*\}", latex)
+    begun, ended = (re.findall(rf"\\{word}\{{([^}}]*)\}}", latex) for word in ("begin", "end"))
+    assert sorted(begun) == sorted(ended)
+    assert 1 == begun.count("align*")
 
 
 def test_what_cannot_be_seen_is_spelled() -> None:
