@@ -21,6 +21,8 @@ CHOICES = (
         "--layout", type=click.Choice(LAYOUTS), default="own", help="Who places the gates."
     ),
     click.option("--title", default="", help="A heading."),
+    click.option("--legend/--no-legend", default=True, help="What the marks mean."),
+    click.option("--local/--no-local", default=None, help="Local derivatives on the wires."),
     click.option("--around", default=None, metavar="q", help="Only what is near this node."),
     click.option("--reach", type=click.IntRange(0), default=3, show_default=True),
 )

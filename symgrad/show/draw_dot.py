@@ -61,7 +61,8 @@ def framed(
 ) -> tuple[list[tuple[int, str, list[GateAccount]]], list[GateAccount]]:
     """Return the frames with their gates, and the gates that stand free."""
     drawn = {gate.node: gate for gate in gates}
-    frames, taken = [], set()
+    frames: list[tuple[int, str, list[GateAccount]]] = []
+    taken: set[int] = set()
     for root, (name, inside) in sorted(account.groups.items()):
         own = [drawn[n] for n in inside if n in drawn and n not in taken]
         if len(own) == len(inside):

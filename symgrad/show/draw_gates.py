@@ -86,9 +86,8 @@ def figure(gate: GateAccount, style: Style, *, early: bool = False) -> Figure:
         items += [polyline([(left, y), (-start, y)], "wire") for y in heights]
     if right > end:
         items.append(polyline([(end, 0.0), (right, 0.0)], "wire"))
-    outs = (0.0,)
-    reach = (-left, right, PAD - top, PAD + bottom)
-    box = Box(*(round(v, 2) for v in reach), tuple(heights), outs, early)
+    left, right, up, down = (round(v, 2) for v in (-left, right, PAD - top, PAD + bottom))
+    box = Box(left, right, up, down, tuple(heights), early=early)
     return Figure(box, Group(tuple(items), sentence(gate, style), gate.kind))
 
 

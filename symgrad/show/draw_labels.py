@@ -136,8 +136,7 @@ def _table(
         right = left + max(text_width(row[column], size) for row in rows)
         x, anchor = (left, "start") if len(rows) == 1 else (right, "end")
         items += [
-            Words(x, line, row[column], role, anchor)
-            for row, line in zip(rows, lines, strict=True)
+            Words(x, line, row[column], role, anchor) for row, line in zip(rows, lines, strict=True)
         ]
     return items, right
 

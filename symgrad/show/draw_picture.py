@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack, overload
 
 from symgrad.errors import UnknownNameError, UnsupportedError, hint
 from symgrad.show.account import Account, GateAccount, account
@@ -194,6 +194,32 @@ class Looks(TypedDict, total=False):
     digits: int
 
 
+@overload
+def draw(
+    f: Any,
+    at: Mapping[Any, Any] | None = None,
+    *,
+    path: str | PathLike[str] | None = None,
+    format: None = None,
+    collapsed: bool | None = True,
+    kinks: str = "min_norm",
+    **looks: Unpack[Looks],
+) -> Picture: ...
+
+
+@overload
+def draw(
+    f: Any,
+    at: Mapping[Any, Any] | None = None,
+    *,
+    path: str | PathLike[str] | None = None,
+    format: str,
+    collapsed: bool | None = True,
+    kinks: str = "min_norm",
+    **looks: Unpack[Looks],
+) -> str | bytes: ...
+
+
 def draw(
     f: Any,
     at: Mapping[Any, Any] | None = None,
@@ -203,7 +229,7 @@ def draw(
     collapsed: bool | None = True,
     kinks: str = "min_norm",
     **looks: Unpack[Looks],
-) -> Any:
+) -> Picture | str | bytes:
     """Draw a formula: values above the wires, gradients below, local derivatives on them.
 
     Parameters
@@ -230,8 +256,8 @@ def draw(
 
     Examples
     --------
-    >>> print(draw("x*y", {"x": 4, "y": -3}, format="mermaid").splitlines()[0])
-    flowchart LR
+    >>> draw("x*y", {"x": 4, "y": -3})
+    <Picture of 3 nodes>
     """
     told = f if isinstance(f, Account) else account(f, at, collapsed=collapsed, kinks=kinks)
     picture = _pictured(told, **looks)

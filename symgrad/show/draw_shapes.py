@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from symgrad.show.draw_text import text_width
 
@@ -38,6 +38,7 @@ FACES: dict[str, Face] = {
 ASCENT, DESCENT = 0.78, 0.24  # of the size: what letters reach above and below their line
 
 Bounds = tuple[float, float, float, float]
+Step = tuple[Any, ...]  # a letter of SVG's paths, and the numbers that follow it
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Words:
 class Line:
     """A path of steps: ("M", x, y), ("L", x, y), ("C", x, y, x, y, x, y) and ("Z",)."""
 
-    steps: tuple[tuple[str, *tuple[float, ...]], ...]
+    steps: tuple[Step, ...]
     role: str
 
     @property
@@ -155,7 +156,7 @@ def leaves(items: Iterable[Item]) -> Iterator[Words | Line | Plate]:
 
 def polyline(points: Iterable[tuple[float, float]], role: str, *, closed: bool = False) -> Line:
     """Return a line through points."""
-    steps: list[tuple[str, *tuple[float, ...]]] = [("L", x, y) for x, y in points]
+    steps: list[Step] = [("L", x, y) for x, y in points]
     steps[0] = ("M", *steps[0][1:])
     return Line((*steps, ("Z",)) if closed else tuple(steps), role)
 
@@ -163,7 +164,7 @@ def polyline(points: Iterable[tuple[float, float]], role: str, *, closed: bool =
 def wire(corners: Iterable[tuple[float, float]], role: str) -> Line:
     """Return a smooth wire: level between the 1st and 2nd corner, curved to the 3rd, and so on."""
     (x, y), *rest = corners
-    steps: list[tuple[str, *tuple[float, ...]]] = [("M", x, y)]
+    steps: list[Step] = [("M", x, y)]
     for place, (to_x, to_y) in enumerate(rest):
         if place % 2 and to_y != y:
             half = (to_x - x) / 2

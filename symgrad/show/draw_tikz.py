@@ -164,16 +164,15 @@ def _plate(item: Plate) -> str:
     return rf"\path[{look},{corner}] {start} rectangle {end};"
 
 
+# How a step of a path is written, its points in order.
+STEPS = {"M": "{}", "L": " -- {}", "C": " .. controls {} and {} .. {}", "Z": " -- cycle"}
+
+
 def _steps(item: Line) -> str:
     found = ""
     for action, *numbers in item.steps:
         points = [f"({_n(x)},{_n(y)})" for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
-        found += {
-            "M": lambda p: p[0],
-            "L": lambda p: f" -- {p[0]}",
-            "C": lambda p: f" .. controls {p[0]} and {p[1]} .. {p[2]}",
-            "Z": lambda p: " -- cycle",
-        }[action](points)
+        found += STEPS[action].format(*points)
     return found
 
 

@@ -162,9 +162,12 @@ def test_a_frame_holds_its_gates_and_nothing_else() -> None:
 
 
 def test_a_frame_that_a_wire_would_leave_and_enter_again_is_not_drawn() -> None:
-    """In log(exp(a) + exp(b)), b reads exp(a): the spelled logsumexp is no closed piece."""
-    picture = sg.draw("e = exp(a); b = e + 1; log(e + exp(b))", {"a": 0.5}, collapsed=False)
+    """In log(exp(a) + exp(b)), b reads exp(a): the spelled composite is no closed piece."""
+    picture = sg.draw("log(exp(a) + exp(exp(a) + 1))", {"a": 0.5}, collapsed=False)
+    kinds = {i.kind for i in picture.scene.items if isinstance(i, Group)}
 
+    assert picture.account.groups
+    assert "frame" not in kinds
     assert [] == faults(picture.scene.items)
 
 
