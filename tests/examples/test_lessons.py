@@ -201,7 +201,7 @@ def test_the_figures_in_the_docs_are_whole_and_small(name: str) -> None:
 
 
 NEEDED = {
-    "sklearn": lambda: digits.digits(),
+    "sklearn.datasets": lambda: digits.digits(),
     "matplotlib": lambda: lesson.draw("unused", [], ""),
 }
 
