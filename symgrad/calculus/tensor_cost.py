@@ -20,8 +20,11 @@ from typing import Any
 import sympy
 from sympy import Dummy, Integer, Rational
 
-from symgrad.dag.nodes import CONSTANT, VARIABLE, Grower, Nodes
-from symgrad.rules import convolution, einsums, linalg, tensors
+from symgrad.dag.nodes import CONSTANT, VARIABLE, Grower, Nodes, reachable
+from symgrad.dag.opened import unrolled
+from symgrad.dag.regions import Region
+from symgrad.registry import service
+from symgrad.rules import convolution, einsums, linalg, opaque, tensors
 from symgrad.rules.row import Gate
 from symgrad.rules.tensor_site import Shape, TensorSite
 
@@ -111,8 +114,16 @@ def arithmetic(nodes: Nodes) -> Any:
     each entry that they read.
     """
     found: Counter[Any] = Counter()
+    counted: set[Any] = set()
     for node, gate in enumerate(nodes.gates):
         if gate in LEAVES:
+            continue
+        if gate in opaque.OF_TENSORS:  # all outputs are had at once
+            region, _, rest = nodes.payloads[node]
+            key = (region.plain, nodes.args[node], rest)
+            if key not in counted:
+                found[_inner(region, rest)] += 1
+            counted.add(key)
             continue
         shape = nodes.shapes.get(node, ())
         if gate.shape is None:
@@ -122,6 +133,14 @@ def arithmetic(nodes: Nodes) -> Any:
             found[COSTS.get(gate, each(1))(nodes.payloads[node], shapes, shape)] += 1
     total = sympy.expand(sympy.Add(*[Integer(n) * cost for cost, n in found.items()]))
     return int(sympy.ceiling(total)) if total.is_number else total
+
+
+def _inner(region: Region, rest: Any) -> Any:
+    """Return the number of scalar operations of a call or loop over tensors."""
+    looped = isinstance(rest, opaque.ScanForm)
+    body, outputs = unrolled(region, rest.sizes if looped else rest)
+    kept, _ = body.kept(reachable(body, outputs))
+    return arithmetic(kept) * rest.length if looped else arithmetic(kept)
 
 
 # --- bounds ---
@@ -141,11 +160,24 @@ def pulled(nodes: Nodes, node: int, moving: bytearray) -> int:
         new[node],
         nodes.shapes.get(node, ()),
     )
+    if nodes.gates[node] in opaque.OF_TENSORS:
+        before = [new[a] for a in args]
+        _pull_region(nodes, node, moving, made, before, bar)
     pull = nodes.gates[node].pull
     for index, operand in enumerate(args):
         if moving[operand] and pull is not None:
             pull(site, index, bar)
     return sum(gate not in LEAVES for gate in made.gates)
+
+
+def _pull_region(
+    nodes: Nodes, node: int, moving: bytearray, made: Nodes, args: Sequence[int], bar: int
+) -> None:
+    """Write the pullback of one output of a call or loop into a table."""
+    index = nodes.payloads[node][1]
+    primal = dict(zip(nodes.args[node], args, strict=True))
+    rule = service("regions.pull")
+    list(rule(nodes, node, primal, {index: bar}, moving, Grower(made), "min_norm"))
 
 
 def entry_bound(nodes: Nodes, node: int, moving: bytearray) -> int:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.numeric import kernels_pools
 from symgrad.errors import GraphError
+from symgrad.numeric import kernels_pools
 from symgrad.numeric.arithmetic import Floats
 from symgrad.numeric.deferred import special as sc
 from symgrad.numeric.kernels_einsum import diagonal_view, embedded

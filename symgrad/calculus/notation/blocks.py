@@ -18,6 +18,7 @@ from symgrad.calculus.notation.read import Reader
 from symgrad.calculus.notation.vectorised import spell_vec
 from symgrad.calculus.notation.view import View
 from symgrad.dag.digraph import Graph
+from symgrad.dag.opened import opened
 from symgrad.errors import UnsupportedError
 
 Blocks = list[list[Any]]
@@ -31,6 +32,7 @@ def jacobian_blocks(
 ) -> Blocks:
     """Return a block for each output and variable."""
     check_layout(layout)
+    source, wrt = _without_calls(source, wrt)
     growth = Growth(source, kinks)
     return [_row(growth, output, wrt, layout) for output in source.outputs]
 
@@ -40,6 +42,7 @@ def hessian_blocks(
 ) -> Blocks:
     """Return a block for each pair of variables."""
     check_layout(layout)
+    source, wrt = _without_calls(source, wrt)
     growth = Growth(source, kinks)
     bars = growth.pull({source.outputs[0]: growth.one()}, wrt)
     return [_row(growth, bar, wrt, layout) for bar in bars]
@@ -55,6 +58,15 @@ def check_layout(layout: str) -> None:
     """
     if layout not in LAYOUTS:
         raise UnsupportedError(f"layout={layout!r} is no layout; use {' or '.join(LAYOUTS)}")
+
+
+def _without_calls(source: Graph, wrt: Sequence[int | None]) -> tuple[Graph, Sequence[int | None]]:
+    """Return a graph with calls of blocks written out, and where the variables are in it."""
+    known = [w for w in wrt if w is not None]
+    nodes, ends = opened(source.nodes, [*source.outputs, *known])
+    count = len(source.outputs)
+    moved = dict(zip(known, ends[count:], strict=True))
+    return Graph(nodes, ends[:count]), [None if w is None else moved[w] for w in wrt]
 
 
 def _row(growth: Growth, output: int, wrt: Sequence[int | None], layout: str) -> list[Any]:
