@@ -68,15 +68,17 @@ def sizes(groups: int = 2) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def thinner(shapes: Mapping[str, tuple[int, ...]], pixels: int) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of a twin with an eighth of the channels, for images of some pixels."""
+def thinner(
+    shapes: Mapping[str, tuple[int, ...]], pixels: int, by: int = 8
+) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a twin with fewer channels and units, for images of some pixels."""
     left = pixels
     for window, stride, low in ((11, 4, 0), (3, 2, 0), (5, 1, 2), (3, 2, 0), (3, 2, 0)):
         left = (left + 2 * low - window) // stride + 1
     thin = {
-        name: (max(size[0] // 8, 2), size[1] if name == "W1" else size[1] // 8, *size[2:])
+        name: (size[0] // by, size[1] if name == "W1" else size[1] // by, *size[2:])
         if len(size) > 1
-        else (size[0] // 8,)
+        else (size[0] // by,)
         for name, size in shapes.items()
     }
     return thin | {"W6": (thin["W6"][0], thin["W5"][0] * left * left)}

@@ -23,8 +23,8 @@ GIGABYTE = 1e9
 
 
 def small(groups: int, *, flat: bool = False) -> tuple[Any, dict[str, tuple[int, ...]]]:
-    """Return a network with an eighth of the channels, and the shapes of its parameters."""
-    shapes = alexnet.thinner(alexnet.sizes(groups), PIXELS)
+    """Return a network with a 16th of the channels, and the shapes of its parameters."""
+    shapes = alexnet.thinner(alexnet.sizes(groups), PIXELS, by=16)
     return alexnet.model(shapes, PIXELS, groups, flat=flat), shapes
 
 
@@ -51,8 +51,9 @@ def test_the_first_convolution_is_the_lectures() -> None:
     assert 105_705_600 == prod(out.shape) * (prod(shapes["W1"][1:]) + 1)  # were none shared
 
 
-@pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
-@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize(
+    ("groups", "backend"), [(1, "numpy"), (2, "numpy"), (2, "torch"), (2, "jax")]
+)
 def test_a_thin_network_has_the_gradients_of_torch(
     groups: int, backend: str, rng: np.random.Generator
 ) -> None:

@@ -76,6 +76,17 @@ def test_500_steps_have_the_gradients_of_jax(kind: str, rng: np.random.Generator
     assert twins.farthest(ours, theirs)[0] <= 1e-9
 
 
+@pytest.mark.parametrize(("backend", "kind"), [("jax", "LSTM"), ("torch", "GRU")])
+def test_other_backends_run_the_loop_too(backend: str, kind: str, rng: np.random.Generator) -> None:
+    pytest.importorskip(backend)
+    given, arrays = weights(kind, rng), data(rng)
+    value, ours = slopes(kind, given, arrays, backend)
+    expected, numpys = slopes(kind, given, arrays)
+
+    assert expected == pytest.approx(value, rel=1e-12)
+    assert twins.farthest(ours, numpys)[0] <= 1e-9
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_cell_passes_the_check(kind: str, rng: np.random.Generator) -> None:
     loss, inputs, p = network(kind, 4)
@@ -135,11 +146,10 @@ def test_gradients_vanish_and_explode_by_spectral_radius_and_an_open_lstm_keeps_
 
 def test_one_command_draws_the_figure_the_same_each_time(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="figures need matplotlib")
-    made = []
-    for name in ("a.svg", "b.svg"):
-        script = [sys.executable, EXAMPLES / "recurrent.py", tmp_path / name, "--steps", "20"]
-        subprocess.run(script, check=True, capture_output=True)
-        made.append((tmp_path / name).read_bytes())
+    script = [sys.executable, EXAMPLES / "recurrent.py", tmp_path / "a.svg", "--steps", "20"]
+    subprocess.run(script, check=True, capture_output=True)
+    recurrent.draw(recurrent.measured(20), tmp_path / "b.svg")
+    made = [(tmp_path / name).read_bytes() for name in ("a.svg", "b.svg")]
 
     assert made[0] == made[1]
     assert ET.fromstring(made[0]).tag.endswith("svg")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import twins
 from training import Plan
 
 import symgrad as sg
+from symgrad import nn
 
 BATCH = 2
 CONTROLLERS = [True, False]
@@ -91,3 +94,38 @@ def test_a_short_training_lowers_the_loss(lstm: bool) -> None:
 
     assert 0.65 < found.losses[:10].mean() < 0.75
     assert found.losses[-10:].mean() < 0.9 * found.losses[:10].mean()
+
+
+def test_a_training_that_was_interrupted_goes_on_as_if_it_had_not(tmp_path: Path) -> None:
+    s = turing.Sizes(bits=2, places=4, width=3, hidden=4, lstm=False)
+    whole = turing_copy.learn(s, Plan(steps=6, seed=3, quiet=True), longest=2)
+    half = Plan(steps=3, seed=3, out=tmp_path, quiet=True)
+    turing_copy.learn(s, half, longest=2)
+    rest = turing_copy.learn(s, replace(half, steps=6, resume=True), longest=2)
+
+    np.testing.assert_array_equal(whole.losses, rest.losses)
+
+
+def test_the_machine_of_blocks_is_the_machine_of_the_package(rng: np.random.Generator) -> None:
+    s = sizes(True)
+    p, xs = turing.tensors(s), sg.tensor("xs", 3, "B", s.bits + 1)
+    state, found = nn.NTMState(*turing.start(s, xs.shape[1])), []
+    for t in range(3):
+        state, scores = nn.ntm_cell(state, xs[t], nn.NTMParameters(**p))
+        found.append(scores)
+    both = [turing.machine(s, xs, p)[0], sg.stack(found)]
+    args = [rng.normal(size=(3, BATCH, s.bits + 1)), *weights(s, rng).values()]
+    blocks, flat = sg.compile(both, [xs, *p.values()], returns="value")(*args)
+
+    np.testing.assert_allclose(blocks, flat, rtol=1e-12)
+
+
+@pytest.mark.slow
+def test_it_learns_to_copy_and_to_copy_more_than_it_has_seen() -> None:
+    s = turing.Sizes()
+    found = turing_copy.learn(s, Plan(steps=turing_copy.STEPS, quiet=True))
+    machine_of = turing_copy.answers(s)
+    shares = [turing_copy.wrong_bits(machine_of, found.parameters, s, n) for n in (10, 20)]
+
+    assert shares[0] < 0.02
+    assert shares[1] < 0.25
