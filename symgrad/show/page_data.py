@@ -33,7 +33,7 @@ INPUTS = 12  # inputs up to which they have closed forms
 LONG = 600  # characters of a formula that is shown whole
 PARTED = 300  # gates from which the page opens with parts folded
 LARGEST = 4_096  # entries of one array that the page holds
-SIMPLE = frozenset({"relu", "log1p", "expm1", "leaky_relu", "elu", "gelu", "hypot"})
+SIMPLE = frozenset({"relu", "log1p", "expm1", "leaky_relu", "elu", "hypot"})
 
 Record = dict[str, Any]
 

@@ -141,16 +141,33 @@ function passing(scene: Scene, box: Box): Element {
 /** The numeric check: a central difference of the output by this gate, made in the browser. */
 function checked(scene: Scene, box: Box): Element[] {
   const { data, machine, numbers, view } = scene;
-  const grad = numbers.grads[box];
-  if (data.refusal || !scene.ready || typeof grad !== "number") return [];
+  const whole = numbers.grads[box];
+  if (data.refusal || !scene.ready || whole == null) return [];
   if (at(data.gates, box).kind === "constant" || box === view.output) return [];
   const inputs = data.inputs.map((i) => numbers.values[i.gate]!);
-  const found = machine.difference(box, view.output, inputs, numbers.values);
-  if (found === null) return [];
+  const entry = typeof whole === "number" ? 0 : largest(whole.data);
+  const grad = typeof whole === "number" ? whole : whole.data[entry]!;
+  const found = machine.difference(box, view.output, inputs, numbers.values, entry);
   const error = Math.abs(found - grad) / Math.max(Math.abs(found), Math.abs(grad), 1e-8);
   const good = found === grad || error < 1e-5;
   const verdict = good ? "✓ agrees" : `✗ differs by ${number(error, 2)}; is there a kink near?`;
-  return [row("Numeric check", h("span", { class: "num" }, number(found, 6)), ` ${verdict}`)];
+  const which = typeof whole === "number" ? "" : `, at entry ${place(entry, whole.shape)}, the largest`;
+  return [row("Numeric check", h("span", { class: "num" }, number(found, 6)), ` ${verdict}${which}`)];
+}
+
+function largest(data: Float64Array): number {
+  return data.reduce((best, x, k) => (Math.abs(x) > Math.abs(data[best]!) ? k : best), 0);
+}
+
+/** Return the indices of an entry: [1, 0]. */
+function place(entry: number, shape: number[]): string {
+  const found: number[] = [];
+  let rest = entry;
+  for (const size of [...shape].reverse()) {
+    found.unshift(rest % size);
+    rest = Math.floor(rest / size);
+  }
+  return `[${found.join(", ")}]`;
 }
 
 function foldButton(scene: Scene, box: Box, handlers: CardHandlers): Element[] {

@@ -55,6 +55,31 @@ function sphericalBessel(order: number, x: number): number {
   return total;
 }
 
+/** erf by a series of positive terms near 0; 1 - erfc further out. */
+export function erf(x: number): number {
+  const size = abs(x);
+  if (!(size < 2)) return Number.isNaN(x) ? NaN : Math.sign(x) * (1 - erfc(size));
+  let term = x;
+  let total = x;
+  for (let n = 1; abs(term) > abs(total) * 1e-17; n++) total += term *= (2 * x * x) / (2 * n + 1);
+  return (2 / sqrt(Math.PI)) * exp(-x * x) * total;
+}
+
+/** exp(-x*x) with the square split, so that its rounding is not magnified. */
+function gaussian(x: number): number {
+  const head = Math.round(x * 1024) / 1024;
+  return exp(-head * head) * exp(-(x - head) * (x + head));
+}
+
+/** erfc by its continued fraction from 1 on, evaluated from the far end (DLMF 7.9.1). */
+export function erfc(x: number): number {
+  if (Number.isNaN(x) || x < 1) return 1 - erf(x);
+  if (x === Infinity) return 0;
+  let tail = 0;
+  for (let k = 240; k > 0; k--) tail = k / 2 / (x + tail);
+  return gaussian(x) / sqrt(Math.PI) / (x + tail);
+}
+
 const SELU_ALPHA = 1.6732632423543772;
 const SELU_SCALE = 1.0507009873554805;
 
@@ -140,6 +165,9 @@ export const KERNELS: Record<string, Kernel> = {
   leaky_relu: (x, alpha = 0.01) => (x! > 0 ? x! : alpha * x!),
   elu: (x, alpha) => elu(x!, alpha),
   selu: (x) => SELU_SCALE * elu(x!, SELU_ALPHA),
+  erf: (x) => erf(x!),
+  erfc: (x) => erfc(x!),
+  gelu: (x) => (x === -Infinity ? NaN : (x! * erfc(-x! / Math.SQRT2)) / 2),
   swish: (x) => x! * sigmoid(x!),
   logsumexp: fold(logaddexp),
   logaddexp: (x, y) => logaddexp(x!, y!),

@@ -173,19 +173,28 @@ export class Machine {
     return link.pull(this.operands(link.reader, values), out, ones(out));
   }
 
-  /** Return a central difference of the output by a gate of one number, or null. */
-  difference(gate: number, output: number, inputs: Value[], values: Value[]): number | null {
-    const middle = values[gate];
-    if (typeof middle !== "number" || typeof values[output] !== "number") return null;
-    const step = 1e-5 * Math.max(1, Math.abs(middle));
-    const [up, down] = [middle + step, middle - step].map((x) => {
-      const roots = this.data.groups.filter((g) => g.gate === gate || g.root === gate);
-      const same = roots.flatMap((g) => [g.gate, g.root]).filter((k) => k >= 0);
-      const held = new Map([gate, ...same].map((k) => [k, x] as [number, Value]));
+  /** Return a central difference of the output by one entry of a gate. */
+  difference(gate: number, output: number, inputs: Value[], values: Value[], entry = 0): number {
+    const middle = values[gate]!;
+    const centre = typeof middle === "number" ? middle : at(middle.data, entry);
+    const step = 1e-5 * Math.max(1, Math.abs(centre));
+    const roots = this.data.groups.filter((g) => g.gate === gate || g.root === gate);
+    const same = [gate, ...roots.flatMap((g) => [g.gate, g.root]).filter((k) => k >= 0)];
+    const [up, down] = [centre + step, centre - step].map((x) => {
+      const moved = replaced(middle, entry, x);
+      const held = new Map(same.map((k) => [k, moved] as [number, Value]));
       return this.forward(inputs, held)[output] as number;
     });
     return (up! - down!) / (2 * step);
   }
+}
+
+/** Return a value with another number at one entry. */
+function replaced(value: Value, entry: number, x: number): Value {
+  if (typeof value === "number") return x;
+  const data = Float64Array.from(value.data);
+  data[entry] = x;
+  return tensor(value.shape, data);
 }
 
 /** Return the inputs of the record, as numbers and tensors. */
