@@ -162,6 +162,8 @@ def _map(node: Any) -> Layout:
         return ATOM, [*start, (y, COMPARISON + 1), *note, r"\right)"]
     if isinstance(body, Function) and body.args == slots:
         return _applied(function(TABLE.name_of(type(body))), node.operands)
+    if body == sympy.sqrt(SLOTS[0]):
+        return ATOM, [r"\sqrt{", (node.operands[0], 0), "}"]
     names = ", ".join(sympy.latex(s) for s in slots)
     head = rf"\left({names} \mapsto {sympy.latex(body)}\right)"
     return _applied(head, node.operands)

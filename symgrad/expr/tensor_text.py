@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sympy import Function, S, Symbol
+from sympy import Function, S, Symbol, sqrt
 
 from symgrad.expr.functions import TABLE
 from symgrad.expr.heads import Indicator
@@ -82,6 +82,8 @@ def _map(node: Any) -> Layout:
         return _indicator(node.operands)
     if isinstance(body, Function) and body.args == slots:
         return called(TABLE.name_of(type(body)), node.operands)
+    if body == sqrt(SLOTS[0]):
+        return called("sqrt", node.operands)
     free = [n for n in "xyzuvw" if Symbol(n) not in body.free_symbols]
     names = [Symbol(n) for n in (free if len(free) >= len(slots) else map(str, SLOTS))]
     renamed = dict(zip(slots, names, strict=False))

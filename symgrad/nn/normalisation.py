@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import sympy
-
 from symgrad.errors import ShapeError, UnsupportedError
 from symgrad.expr import tensor_products as products
-from symgrad.expr.tensor_reductions import mean
+from symgrad.expr.tensor_reductions import map, mean
 from symgrad.expr.tensor_shapes import Axis, many_axes, shown
 from symgrad.nn.given import along_axis, decimal, need_axes, need_shape
 
@@ -114,12 +112,7 @@ def _standardised(x: Any, axes: Axis, eps: Any, middle: Any = None, variance: An
     if middle is None:
         middle = mean(x, axis=axes, keepdims=True)
         variance = mean((x - middle) ** 2, axis=axes, keepdims=True)
-    return (x - middle) / root(variance + decimal(eps))
-
-
-def root(x: Any) -> Any:
-    """Return the square root, entry by entry."""
-    return x ** sympy.Rational(1, 2)
+    return (x - middle) / map("sqrt", variance + decimal(eps))
 
 
 def _scaled(out: Any, weight: Any, bias: Any) -> Any:

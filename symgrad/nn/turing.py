@@ -12,16 +12,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import sympy
-
 from symgrad.errors import ShapeError
 from symgrad.expr.tensor_forms import concat
 from symgrad.expr.tensor_products import einsum
 from symgrad.expr.tensor_reductions import map, softmax, sum
 from symgrad.expr.tensor_shapes import shown
 from symgrad.nn.given import decimal, need_axes, need_same, need_shape
-
-HALF = sympy.Rational(1, 2)
 
 
 def cosine_similarity(memory: Any, key: Any, *, eps: Any = 1e-8) -> Any:
@@ -57,7 +53,7 @@ def cosine_similarity(memory: Any, key: Any, *, eps: Any = 1e-8) -> Any:
     need_shape("cosine_similarity", "key", key, shape[0], shape[2], because=_stated(shape))
     small = decimal(eps)
     lengths = (sum(memory**2, axis=-1) + small) * (sum(key**2, axis=-1, keepdims=True) + small)
-    return einsum("bnm,bm->bn", memory, key) / lengths**HALF
+    return einsum("bnm,bm->bn", memory, key) / map("sqrt", lengths)
 
 
 def content_addressing(memory: Any, key: Any, strength: Any, *, eps: Any = 1e-8) -> Any:

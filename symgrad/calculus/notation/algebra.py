@@ -53,7 +53,15 @@ class Algebra(Table):
             return bool(terms)
         factors = terms[0][0].factors
         wide = sum(bool(indices) for _, indices, _ in factors)
-        return wide > 1 or any(self.atom(a).kind != LEAF for a, _, _ in factors)
+        return wide > 1 or not all(self._is_light(a) for a, _, _ in factors)
+
+    def _is_light(self, atom: int) -> bool:
+        """Return whether an atom is a symbol, or a part of one."""
+        entry = self.atom(atom)
+        if entry.kind != OP or entry.gate not in (tensors.RESHAPE, tensors.SLICE):
+            return entry.kind == LEAF
+        inner = self.bare(entry.operands[0])
+        return inner is not None and self._is_light(inner[0])
 
     # --- sums ---
 

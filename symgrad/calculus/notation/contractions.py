@@ -45,6 +45,8 @@ def scaled(number: Any, above: Sequence[Any], below: Sequence[Any] = ()) -> Any:
 
 def raised(value: Any, exponent: Any) -> Any:
     """Return a power."""
+    if exponent == S.Half and isinstance(value, build.AnyTensor):
+        return build.mapped(sympy.sqrt, value)
     return value if exponent == 1 else value**exponent
 
 
@@ -163,6 +165,11 @@ def aligned(indices: tuple[int, ...], out: tuple[int, ...]) -> bool:
 
 def beside(value: Any, indices: tuple[int, ...], out: tuple[int, ...]) -> Any:
     """Return a factor with an axis of length 1 for each that it lacks, as broadcasting asks."""
+    base = value.operands[0] if getattr(value, "name", "") == "reshape" else None
+    if base is not None and len(base.shape) == len(out):  # it only lost axes of length 1
+        fits = (n == 1 for n, i in zip(base.shape, out, strict=True) if i not in indices)
+        if tuple(n for n in base.shape if n != 1) == value.shape and all(fits):
+            return base
     key = tuple(slice(None) if i in indices else None for i in out)
     while key and key[0] is None:
         key = key[1:]
@@ -196,9 +203,27 @@ def _alone(indices: tuple[int, ...], out: tuple[int, ...], operand: Any) -> Any:
     return made if kept == out else made.transpose([kept.index(i) for i in out])
 
 
+def _batched(
+    first: tuple[int, ...], second: tuple[int, ...], out: tuple[int, ...], operands: Sequence[Any]
+) -> Any:
+    """Return the product of a batch of rows and a matrix, or None."""
+    shared = set(first) & set(second)
+    if len(first) < 3 or len(second) != 2 or len(shared) != 1 or len(set(first)) < len(first):
+        return None
+    (index,) = shared
+    (end,) = (i for i in second if i != index) if second[0] != second[1] else (None,)
+    if first[-1] != index or out != (*first[:-1], end):
+        return None
+    a, b = operands
+    return a @ (b if second[0] == index else b.T)
+
+
 def _pair(inputs: Sequence[Sequence[int]], out: tuple[int, ...], operands: Sequence[Any]) -> Any:
     """Return a product of vectors or matrices, or None."""
     first, second = (tuple(i) for i in inputs)
+    batched = _batched(first, second, out, operands) or _batched(second, first, out, operands[::-1])
+    if batched is not None:
+        return batched
     shared = set(first) & set(second)
     if max(len(first), len(second)) > 2 or len(set(first)) < len(first):
         return None

@@ -50,7 +50,8 @@ def let_tensors(
     """
     algebra = Algebra()
     named = _symbols(graph, outputs, called or {})
-    forms = Reader(graph.nodes, algebra).read(outputs, named)
+    whole = {node for node in named if node in graph.names.values() or node in (called or {})}
+    forms = Reader(graph.nodes, algebra).read(outputs, named, whole)
     lines = _lines(algebra, forms)
     uses = _uses(algebra, [*forms, *(algebra.behind[leaf] for leaf in lines)])
     view = View(graph.nodes, algebra)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
-from sympy import Integer, Rational, S
+from sympy import Integer, Rational, S, Symbol
 
 from symgrad.calculus.notation.algebra import Algebra
+from symgrad.calculus.notation.axes import narrowed, widened
 from symgrad.calculus.notation.rearranged import read_reshape, read_tril
 from symgrad.calculus.notation.squares import matrix_function
 from symgrad.dag.nodes import (
@@ -23,6 +24,7 @@ from symgrad.dag.nodes import (
     Nodes,
     reachable,
 )
+from symgrad.expr.tensors import TensorSymbol
 from symgrad.rules import einsums, linalg, tensors
 from symgrad.rules.row import Gate
 
@@ -45,7 +47,12 @@ class Reader:
         self.nodes, self.algebra = nodes, algebra
         self.made: dict[int, int] = {}
 
-    def read(self, roots: Sequence[int], named: Mapping[int, Any] | None = None) -> list[int]:
+    def read(
+        self,
+        roots: Sequence[int],
+        named: Mapping[int, Any] | None = None,
+        whole: Container[int] = (),
+    ) -> list[int]:
         """Return the forms of some nodes.
 
         Parameters
@@ -55,6 +62,9 @@ class Reader:
         named : mapping of int to symbol, optional
             Nodes that stand as symbols in the forms of others; `Algebra.behind` keeps what they
             stand for.
+        whole : container of int, optional
+            Nodes that are named with all of their axes; others without those along which nothing
+            changes.
         """
         nodes, symbols = self.nodes, named or {}
         needed = reachable(nodes, roots)
@@ -63,9 +73,21 @@ class Reader:
                 form = self._form(node)
                 symbol = symbols.get(node)
                 if symbol is not None and self.algebra.worth_naming(form):
-                    form = self.algebra.named(symbol, form)
+                    form = self._named(symbol, form, node in whole)
                 self.made[node] = form
         return [self.made[r] for r in roots]
+
+    def _named(self, symbol: Any, form: int, is_whole: bool) -> int:
+        """Return the symbol of a form; without axes along which nothing changes, unless whole."""
+        if is_whole or not isinstance(symbol, TensorSymbol):
+            return self.algebra.named(symbol, form)
+        lean, axes = narrowed(self.algebra, form)
+        if not self.algebra.worth_naming(lean):
+            return form
+        shape = self.algebra.shape(form)
+        sizes = [shape[k] for k in axes]
+        short = TensorSymbol(symbol.name, sizes) if sizes else Symbol(symbol.name)
+        return widened(self.algebra, self.algebra.named(short, lean), axes, shape)
 
     def _form(self, node: int) -> int:
         nodes = self.nodes

@@ -8,6 +8,7 @@ from typing import Any
 from sympy import Rational, S
 
 from symgrad.calculus.notation.algebra import Algebra
+from symgrad.calculus.notation.axes import refitted
 from symgrad.calculus.notation.forms import OP, Product, Shape
 from symgrad.rules import tensors
 from symgrad.rules.row import Gate
@@ -76,7 +77,8 @@ def read_reshape(algebra: Algebra, payload: Any, operands: Sequence[int], shape:
                 return inner if table.shape(inner) == shape else None
             if entry.kind == OP and entry.gate is tensors.RESHAPE and bare[1] == (1, 0):
                 return _turned_back(table, entry.operands[0], shape)
-        return _identity(table, form, shape)
+        fitted = refitted(table, form, shape)
+        return _identity(table, form, shape) if fitted is None else fitted
 
     return linearly(algebra, tensors.RESHAPE, payload, operands[0], shape, known)
 

@@ -79,7 +79,7 @@ class TensorSpeller(Writer):
             return self.made[bare]
         terms = sorted(form.terms, key=lambda term: bool(term[1] < 0))
         outside, inner = self._shared(terms) if form.shape else (S.One, terms)
-        total = None
+        total, inner = self._tiled(inner, form.shape)
         for product, coefficient in inner:
             if total is None:
                 total = self._term(product, self._turned(product, coefficient), form.shape)
@@ -101,6 +101,34 @@ class TensorSpeller(Writer):
         for atom, _, exponent in sorted(common):
             outside = outside * self.made[atom] ** exponent
         return outside, list(zip(bare, left, strict=True))
+
+    def _tiled(self, terms: Sequence[Term], shape: Sequence[Any]) -> tuple[Any, Sequence[Term]]:
+        """Return parts among zeros that fill an axis side by side as one tensor, and the rest."""
+        for axis, size in enumerate(shape):
+            found, place = [], 0
+            parts = {k: v for t in terms for k, v in [self._part(t, axis, shape)] if v is not None}
+            while place in parts and parts[place][1] != place:
+                term, place, value = parts[place]
+                found.append((term, value))
+            if len(found) > 1 and place == size:
+                rest = [t for t in terms if all(t is not f for f, _ in found)]
+                return build.apply("concat", *(v for _, v in found), params=(axis,)), rest
+        return None, terms
+
+    def _part(self, term: Term, axis: int, shape: Sequence[Any]) -> tuple[Any, Any]:
+        """Return where a term begins along an axis, and what it is; None if it is no such part."""
+        product, coefficient = term
+        atom, indices, exponent = product.factors[0] if len(product.factors) == 1 else (-1, (), 0)
+        entry = self.algebra.atom(atom) if exponent == 1 and indices == product.out else None
+        if entry is None or entry.gate is not tensors.UNSLICE:
+            return None, None
+        cuts = list(entry.data[0])
+        start, stop, step = cuts.pop(axis)
+        others = [(0, n, 1) for k, n in enumerate(shape) if k != axis]
+        if step != 1 or cuts != others:
+            return None, None
+        value = scaled(coefficient, [self.made[entry.operands[0]]])
+        return start, (term, stop, value)
 
     def _turned(self, product: Product, coefficient: Any) -> Any:
         """Turn a difference around that a minus stands before: `-(a - b)*c` is `(b - a)*c`."""
@@ -169,6 +197,9 @@ def leaf(symbol: Any) -> Any:
 def _widened(value: Any, shape: Sequence[Any]) -> Any:
     """Return a value in its full shape: along an axis that no term has, it is repeated."""
     held = value.shape if isinstance(value, AnyTensor) else ()
+    missing = len(shape) - len(held)
+    if held and missing > 0 and set(shape[:missing]) == {1} and tuple(shape[missing:]) == held:
+        return value[(None,) * missing]
     repeated = any(size == 1 != full for size, full in zip(held, shape, strict=False))
     return filled(value, shape) if repeated or len(held) < len(shape) else value
 
