@@ -15,7 +15,8 @@ import numpy as np
 from sympy import Symbol
 
 from symgrad.calculus import growth
-from symgrad.calculus.closed import closed
+from symgrad.calculus.closed import closed, let
+from symgrad.calculus.notation.lines import let_tensors
 from symgrad.calculus.reverse import consumers
 from symgrad.dag.composites import spelled
 from symgrad.dag.digraph import Graph, graph
@@ -219,6 +220,18 @@ class Account:
             return closed(grown.nodes, [bar], limit=limit, targets=[target])[0]
         except REFUSED:
             return None
+
+    def shared(self, wanted: Sequence[int]) -> tuple[list[tuple[Any, Any]], list[Any]]:
+        """Return the gradient by nodes with shared terms named once: the terms, then the partials.
+
+        Both are empty where it has no spelling.
+        """
+        try:
+            grown = growth.gradient(self.graph, wanted, self.policy)
+            picked = Graph(grown.nodes, grown.outputs[1:], grown.names)
+            return (let_tensors if self.nodes.shapes else let)(picked, picked.outputs)
+        except REFUSED:
+            return [], []
 
     def product(self, wire: Wire) -> Any:
         """Return what arrives along a wire as a number or an array; None without a run."""

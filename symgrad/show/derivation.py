@@ -30,7 +30,8 @@ from symgrad.show.sheet import UNREACHED, shown
 MOST_STEPS = 60  # nodes of each walk that are told
 MOST_FORMS = 24  # closed forms at the end
 REGIONS = ("block", "loop")  # gates with gates inside
-LONGEST_FORM = 80  # nodes of one that is written out
+LONGEST_FORM = 200  # nodes of one that is written out
+WIDEST = 140  # characters of one; shared terms of a longer one are named
 
 FORWARD = "Forward: every value, from the inputs to {}"
 BACKWARD = (
@@ -39,6 +40,7 @@ BACKWARD = (
 CLOSED = "Together: the gradient as a formula"
 LONG = "(too long to be read; `grad` writes it)"
 INSIDE = "(through a block or a loop; `grad` writes it)"
+SHARED = "with these terms, each named once,"
 LITTLE = "grows a little; ∂ is the same across one gate"
 SHAPED = "here d before a name stands for the gradient by it, in its own shape:"
 
@@ -288,13 +290,15 @@ class Derivation:
 
     def _together(self) -> Iterator[Line]:
         wanted = self.wanted[:MOST_FORMS]
-        inside = any(self._moving[g.node] and g.kind in REGIONS for g in self.account.gates)
         forms = self.account.gradients(wanted, limit=LONGEST_FORM)
+        if any(self._moving[g.node] and g.kind in REGIONS for g in self.account.gates):
+            forms = [Words(INSIDE)] * len(wanted)
+        elif any(form is None or len(pens.plain(form)) > WIDEST for form in forms):
+            terms, forms = self._shared(wanted, forms)
+            yield from terms
         for node, form in zip(wanted, forms, strict=True):
             gate = self.account.by_node[node]
-            chain: list[Part] = [self._total(gate)]
-            missing = INSIDE if inside else LONG
-            chain.append(Words(missing) if form is None or inside else form)
+            chain: list[Part] = [self._total(gate), Words(LONG) if form is None else form]
             if self.account.run is not None:
                 chain.append(Number(0.0 if gate.grad is None else gate.grad))
             note = f"shape {described(gate.shape)}, as {gate.label}" if gate.shape else ""
@@ -302,6 +306,14 @@ class Derivation:
         if len(self.wanted) > MOST_FORMS:
             more = len(self.wanted) - MOST_FORMS
             yield Line(0, (Words(f"... and {more} more; `grad` writes them all"),))
+
+    def _shared(self, wanted: tuple[int, ...], forms: list[Any]) -> tuple[list[Line], list[Any]]:
+        """Name shared terms once where formulas are too long without; leave them out if many."""
+        terms, found = self.account.shared(wanted)
+        if not found or len(terms) > MOST_FORMS:
+            return [], forms
+        lines = [Line(1, (), (name, value)) for name, value in terms]
+        return [Line(0, (Words(SHARED),)), *lines], found
 
 
 def readable(slope: Any) -> Any:
