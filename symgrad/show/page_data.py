@@ -6,7 +6,7 @@ and formulas are text in it, and stay text on the page.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ from symgrad.show.account import Account, GateAccount, Wire, account
 from symgrad.show.alone import REFUSED
 from symgrad.show.formulas import latex
 from symgrad.show.mathml import mathml
-from symgrad.show.page_groups import Folded, folded, parts
+from symgrad.show.page_blocks import Written, written_out
+from symgrad.show.page_groups import Folded, folded, part, parts
 from symgrad.show.page_program import RefusedError, Writer, constant_values, entries, maps
 
 SCHEMA = 1
@@ -114,9 +115,13 @@ def _computing(
         raise RefusedError(f"an array has more than {LARGEST} entries")
     if any(facts_of(s) for s in told.graph.inputs):
         raise RefusedError("an input has declared facts, on whose space gradients are projected")
+    bare, blocks = written_out(told.graph)
+    if blocks:
+        at = at if told.run is None else _point(told.run)
+        told = account(bare, at, collapsed=None, kinks=told.policy)
     written = frozenset(told.nodes.gates[g.node].name for g in told.gates if g.kind == "composite")
     spread = told
-    if written - SIMPLE:
+    if written - SIMPLE and not blocks:
         spread = account(source.expand(written - SIMPLE), at, collapsed=None, kinks=told.policy)
     groups = folded(spread)
     if any(not g.closable for g in groups) and spread is not told:
@@ -124,7 +129,7 @@ def _computing(
     groups = [g for g in groups if g.closable]
     for group in groups:
         group.open = group.name not in written
-    return _Teller(spread, groups, "", Writer(known, told.policy)).gates()
+    return _Teller(spread, groups, "", Writer(known, told.policy), blocks).gates()
 
 
 def _close(found: Record, told: Account) -> None:
@@ -167,7 +172,15 @@ def _formula(found: Any) -> Record:
 class _Teller:
     """Writes the gates of an account, with those that stand for folded composites."""
 
-    def __init__(self, told: Account, groups: list[Folded], refused: str, writer: Writer) -> None:
+    def __init__(
+        self,
+        told: Account,
+        groups: list[Folded],
+        refused: str,
+        writer: Writer,
+        blocks: Sequence[Written] = (),
+    ) -> None:
+        self._blocks = blocks
         self._told = told
         self._groups = {g.root: g for g in groups}
         self._refused = refused
@@ -189,17 +202,29 @@ class _Teller:
                 folded_at[gate.node] = len(found)
                 found.append(self._composite(group))
         composites = [self._group(g, folded_at[root]) for root, g in self._groups.items()]
+        outer = parts(found) if len(found) > PARTED else self._block_parts(folded_at)
         inputs = [(n, told.by_node[n]) for n in told.graph.input_nodes if n in self._place]
         return {
             "output": self._place[told.outputs[0]],
             "gates": found,
-            "groups": composites + (parts(found) if len(found) > PARTED else []),
+            "groups": composites + outer,
             "inputs": [{"gate": self._place[n], "name": g.label} for n, g in inputs],
             "table": self._writer.table,
             "constants": self._writer.constants,
             "templates": self._writer.templates,
             "refusal": self._sentence(),
         }
+
+    def _block_parts(self, folded_at: Mapping[int, int]) -> list[Record]:
+        """Return the blocks that are written out, each a part that begins folded."""
+        found = []
+        for block in self._blocks:
+            nodes = [n for n in block.nodes if n in self._place]
+            places = {self._place[n] for n in nodes}
+            places |= {folded_at[n] for n in nodes if n in folded_at}
+            if len(places) > 1:
+                found.append(part(block.name, sorted(places)))
+        return found
 
     def _sentence(self) -> str:
         if not self._refused:

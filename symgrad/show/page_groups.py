@@ -121,8 +121,11 @@ def parts(gates: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for first in range(0, len(gates), PART):
         members = list(range(first, min(first + PART, len(gates))))
         last = gates[members[-1]]["label"]
-        label = f"{gates[first]['label']} … {last}"
-        found.append(
-            {"label": label, "gate": -1, "root": members[-1], "members": members, "open": False}
-        )
+        found.append(part(f"{gates[first]['label']} … {last}", members))
     return found
+
+
+def part(label: str, members: list[int]) -> dict[str, Any]:
+    """Return some gates as one box that begins folded, and computes inside."""
+    kept = {"label": label, "gate": -1, "root": members[-1], "members": members}
+    return kept | {"open": False}

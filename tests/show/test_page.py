@@ -155,15 +155,30 @@ def test_declared_facts_and_large_arrays_are_left_to_python() -> None:
     assert wide["gates"][0]["value"] is None
 
 
-def test_a_block_is_one_gate_with_pythons_numbers() -> None:
+def test_a_block_is_written_out_and_begins_folded() -> None:
     block = sg.block("twice", ["a", "b"], sg.parse("a*b + sin(a)").expr)
     x, y = Symbol("x"), Symbol("y")
-    found = record(block(x, y) * y, {"x": 1.0, "y": 2.0}, known=known_gates())
-    run = sg.run(block(x, y) * y, {"x": 1.0, "y": 2.0})
+    found = record(block(x, block(x, y)) * y, {"x": 1.0, "y": 2.0}, known=known_gates())
+    inner = [[found["gates"][k]["symbol"] for k in g["members"]] for g in found["groups"]]
+
+    assert found["refusal"] == ""
+    assert [(g["label"], g["gate"], g["open"]) for g in found["groups"]] == [
+        ("twice", -1, False),
+        ("twice", -1, False),
+    ]
+    assert inner == [["×", "sin", "+"], ["×", "+"]]  # sin(x) is computed once
+
+
+def test_a_loop_is_one_gate_with_pythons_numbers() -> None:
+    body = sg.block("step", ["h", "w"], sg.parse("tanh(w*h) + h").expr)
+    f = sg.scan(body, [Symbol("x")], [Symbol("w")], length=3)
+    found = record(f, {"x": 1.0, "w": 0.5}, known=known_gates())
+    run = sg.run(f, {"x": 1.0, "w": 0.5})
     gates = {g["label"]: g for g in found["gates"]}
 
-    assert "block" in {g["kind"] for g in found["gates"]}
-    assert gates["x"]["grad"] == run.grad["x"]
+    assert "Python" in found["refusal"]
+    assert "loop" in {g["kind"] for g in found["gates"]}
+    assert gates["x"]["grad"] == pytest.approx(float(run.grad["x"]), rel=1e-14)
 
 
 # --- the template ---

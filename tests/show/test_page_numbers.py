@@ -190,6 +190,25 @@ def test_a_saturated_sigmoid_keeps_its_gradient_while_it_is_folded() -> None:
     assert (nodes["x"], nodes["y"], answer["output"]) == (0, 0, 0)
 
 
+@needs_node
+def test_blocks_over_numbers_and_over_tensors_compute_inside() -> None:
+    n = Symbol("n", integer=True, positive=True)
+    v = sg.tensor("v", n)
+    square = sg.block("square", [v], sg.sum(v * v * v))
+    x = sg.tensor("x", 3)
+    loss = square(x) * square(x)
+    at = {"x": [0.5, -1.0, 2.0]}
+    found, run = record(loss, at, known=known_gates()), sg.run(loss, at)
+    states = [None, [], list(range(len(found["groups"])))]
+    answers = under_node([["compute", found, None, s] for s in states])
+
+    assert found["refusal"] == "" and [g["label"] for g in found["groups"]] == ["square"]
+    for answer in answers:
+        nodes = {label: grad for label, _, grad in answer["nodes"]}
+        agree(run.output, answer["output"])
+        agree(run.grad["x"], nodes["x"])
+
+
 # --- kernels ---
 
 EDGES = (-np.inf, -710.5, -2.5, -1.0, -0.3, -0.0, 0.0, 0.4, 1.0, 2.0, 3.7, 710.5, np.inf, np.nan)
