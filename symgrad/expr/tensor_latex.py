@@ -31,6 +31,7 @@ from symgrad.expr.tensor_text import operation as text_of
 from symgrad.expr.tensors import SLOTS, AnyTensor, TensorOp, TensorScalar, TensorSymbol
 from symgrad.registry import provide
 
+SPECIAL = {"\\": r"\backslash ", "~": r"\sim "}
 OWN = (AnyTensor, TensorScalar)
 INFIX = {
     "add": (SUM, " + ", SUM, PRODUCT),
@@ -143,8 +144,8 @@ def function(name: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return text as LaTeX takes it."""
-    return re.sub(r"([_&%#{}])", r"\\\1", text)
+    """Return text as LaTeX takes it; nothing in it is a command."""
+    return re.sub(r"[_&%#{}$\\~]", lambda m: SPECIAL.get(m[0], "\\" + m[0]), text)
 
 
 def _applied(head: str, operands: Sequence[Any]) -> Layout:

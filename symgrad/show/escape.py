@@ -23,6 +23,7 @@ ESCAPES = {c: "\\" + c for c in "&%$#_{}"} | {
     '"': r"\textquotedbl{}",
     "⟨": r"$\langle$",
     "⟩": r"$\rangle$",
+    "∂": r"$\partial$",
     "×": r"$\times$",
     "·": r"$\cdot$",
     "−": "$-$",

@@ -47,6 +47,21 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
         x, inverse = node.args
         return rf"\frac{{{self._print(x)}}}{{{self._print(inverse.args[0])}}}"
 
+    def _print_Call(self, node: Any) -> str:  # noqa: N802 - SymPy's name
+        block, index, *operands = node.args
+        return self._of_block(block, index, "", operands)
+
+    def _print_Scan(self, node: Any) -> str:  # noqa: N802 - SymPy's name
+        block, index, length, *operands = node.args
+        return self._of_block(block, index, f"^{{{self._print(length)}}}", operands)
+
+    def _of_block(self, block: Any, index: Any, power: str, operands: Any) -> str:
+        port = f"_{{{index}}}" if len(block.outputs) > 1 else ""
+        called = rf"\operatorname{{{block.name}}}" if is_plain(block.name) else ""
+        head = called or rf"\text{{{latex_text(block.name)}}}"
+        shown = ", ".join(str(self._print(o)) for o in operands)
+        return rf"{head}{port}{power}\left({shown}\right)"
+
     def _print_Indicator(self, node: Any) -> str:  # noqa: N802 - SymPy's name
         x, y, tie = node.args
         sign = r"\geq" if tie is S.One else ">"

@@ -32,6 +32,7 @@ LETTERS = dict(zip(GREEK.split(), "αβγδϵεζηθικλμνξπρστυϕφ�
 SIGNS = {
     **{"cdot": "·", "times": "×", "odot": "⊙", "oslash": "⊘", "otimes": "⊗", "div": "÷"},
     **{"leq": "≤", "geq": "≥", "neq": "≠", "le": "≤", "ge": "≥", "ne": "≠", "to": "→"},
+    **{"backslash": "\\", "sim": "~"},
     **{"wedge": "∧", "vee": "∨", "neg": "¬", "mapsto": "↦", "circ": "∘", "pm": "±"},
     **{"sum": "∑", "prod": "∏", "int": "∫", "lVert": "‖", "rVert": "‖", "|": "‖"},
     **{"lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "langle": "⟨", "rangle": "⟩"},

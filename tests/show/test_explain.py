@@ -333,6 +333,23 @@ def test_a_name_stays_text_in_every_format(name: str) -> None:
             minidom.parseString(f"<math>{gate.account.mathml(gate.node)}</math>")
 
 
+@pytest.mark.parametrize("name", ["<script>", r"\input{x}", "a`b", "x\ny", "]]>", "$x$", "a b"])
+def test_the_name_of_a_block_stays_text_too(name: str) -> None:
+    h, x, a, b = sympy.symbols("h x a b")
+    scalars = sg.block(name, [h, x], [sympy.tanh(h * x)])
+    u, v = sg.tensor("u", 2), sg.tensor("v", 2)
+    tensors = sg.block(name, [u, v], [u * v])
+    for f in (scalars(a, b), sg.sum(sg.scan(tensors, [u], xs=[sg.tensor("vs", 3, 2)]))):
+        told = sg.explain(f)
+        gate = next(g for g in told.account.gates if g.kind in ("block", "loop"))
+
+        assert visible(name) in str(told)
+        read_by_a_person(told._repr_markdown_(), visible(name))
+        balanced(told._repr_latex_())
+        assert r"\input{" not in told._repr_latex_()
+        minidom.parseString(f"<math>{gate.account.mathml(gate.node)}</math>")
+
+
 def read_by_a_person(markdown: str, name: str) -> None:
     """As Markdown it is paragraphs, lists, emphasis and code; the name is in it, as it stands."""
     tokens = MarkdownIt("commonmark").parse(markdown)
