@@ -53,10 +53,7 @@ TEXTS = {
     "textbackslash": "\\",
     "textasciitilde": "~",
     "textasciicircum": "^",
-    "textless": "<",
-    "textgreater": ">",
     "textbar": "|",
-    "textquotedbl": '"',
 }
 
 
