@@ -12,6 +12,7 @@ import sympy
 
 from symgrad.errors import ShapeError, UnsupportedError
 from symgrad.expr import tensor_products as products
+from symgrad.expr.numbers import as_expr
 from symgrad.expr.tensor_forms import reshape, take
 from symgrad.expr.tensor_shapes import same_shape, shown
 from symgrad.nn.given import along_axis, decimal, need_axes, need_same, need_shape, shape_of
@@ -169,8 +170,8 @@ def dropout(x: Any, mask: Any, rate: Any = 0.5) -> Any:
     x*mask/(1 - p)
     """
     need_same("dropout", x=x, mask=mask)
-    dropped = decimal(rate)
-    if not hasattr(dropped, "free_symbols") and not 0 <= dropped < 1:
+    dropped = as_expr(decimal(rate))
+    if dropped.is_number and not 0 <= dropped < 1:
         raise UnsupportedError(f"`dropout` needs a rate from 0 to less than 1, not {rate}")
     return x * mask / (1 - dropped)
 

@@ -11,6 +11,7 @@ from typing import Any
 import sympy
 
 from symgrad.errors import UnsupportedError
+from symgrad.expr.tensor_products import dot
 from symgrad.expr.tensor_reductions import any_of, log_softmax, map, sum
 from symgrad.nn.activations import relu, softplus
 from symgrad.nn.given import decimal, need_same, reduce_as, targets
@@ -199,7 +200,7 @@ def l2(*parameters: Any, half: bool = True) -> Any:
 
     Parameters
     ----------
-    *parameters : tensor or scalar
+    *parameters : tensor, SymPy matrix or scalar
         Weights; biases are left out by custom.
     half : bool
         With the half, which is the lecture's own choice, the gradient of `lam*l2(W)` is `lam*W`;
@@ -216,8 +217,14 @@ def l2(*parameters: Any, half: bool = True) -> Any:
     >>> l2(tensor("W", "D", "H")), l2(tensor("W", "D", "H"), half=False)
     (sum(W**2)/2, sum(W**2))
     """
-    squares = _added("l2", [sum(p**2) if _has_axes(p) else p**2 for p in parameters])
+    squares = _added("l2", [_squares(p) for p in parameters])
     return squares / 2 if half else squares
+
+
+def _squares(p: Any) -> Any:
+    if any_of([p]):  # whose square is another matrix
+        return dot(p, p)
+    return sum(p**2) if _has_axes(p) else p**2
 
 
 def l1(*parameters: Any) -> Any:
@@ -247,8 +254,6 @@ def _has_axes(x: Any) -> bool:
 def _added(name: str, terms: list[Any]) -> Any:
     if not terms:
         raise UnsupportedError(f"`{name}` needs at least one parameter")
-    if any_of(terms):
-        raise UnsupportedError(f"`{name}` is of tensors; a SymPy matrix has `sg.norm(W)**2`")
     total = terms[0]
     for term in terms[1:]:
         total = total + term

@@ -74,7 +74,7 @@ def upstream(block: Block) -> list[str]:
     outputs = built(block)
     if len(outputs) == 1:
         return ["dout"] if getattr(outputs[0], "shape", ()) else [""]
-    return [f"dout{k}" for k in range(len(outputs))]
+    return [f"up{k}" for k in range(len(outputs))]
 
 
 def loss(block: Block) -> Any:
@@ -244,7 +244,7 @@ SEQUENCES = (
 ATTENTION = (
     Block("scaled dot-product attention", "nn.attention(Q, K, V)", HEADS, "Q K V",
           "F.scaled_dot_product_attention(Q, K, V)",
-          parts={"P": "sg.softmax(Q @ K.T/sg.nn.attending.sympy.sqrt(d))"},
+          parts={"P": "sg.softmax(Q @ K.T/sympy.sqrt(d))"},
           source="Vaswani et al. 2017, eq. 1"),
     Block("attention with a mask", "nn.attention(Q, K, V, mask)", {**HEADS, "mask": "T S"}, "Q K V",
           "F.scaled_dot_product_attention(Q, K, V, attn_mask=mask.bool())",

@@ -1,14 +1,17 @@
-"""Write `docs/building-blocks.md` and its figure: `python -m tests.nn.page`.
+"""Write `docs/building-blocks.md`: `python -m tests.nn.page`.
 
-Formulas, shapes and gradients are what symgrad prints of the table's rows; nothing is typed. The
-figure needs matplotlib, the page does not.
+Formulas, shapes and gradients are what symgrad prints of the table's rows; nothing is typed. Its
+figure is drawn by `docs/examples/activations.py`.
 """
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 from typing import Any
+
+import sympy
 
 import symgrad as sg
 from symgrad.dag.digraph import Graph
@@ -19,67 +22,36 @@ PAGE = DOCS / "building-blocks.md"
 TABLE = runpy.run_path(str(HERE / "blocks.py"))
 WIDE = 96  # letters a line, from which on shared parts are named
 
-HEAD = """# Building blocks of networks
-
-`symgrad.nn` holds small functions that compose expressions. Sizes are letters or numbers, and none of them knows a
-derivative: every gradient on this page was derived and printed by symgrad (`python -m tests.nn.page` writes the page). Each is
-checked against central differences in every entry, and its values and gradients against torch.
-
-Names, argument order and layout are those of `torch.nn.functional`: the batch is the first axis, channels are the second,
-and weights of `linear`, of cells and of attention can be exchanged with torch's as they are.
-
-```python
->>> import symgrad as sg
->>> from symgrad import nn
->>> X, W, b, y = sg.tensor("X", "N", "D"), sg.tensor("W", "D", "C"), sg.tensor("b", "C"), sg.tensor("y", "N")
->>> loss = nn.cross_entropy(nn.affine(X, W, b), y) + 0.1*nn.l2(W)
->>> scores = sg.tensor("s", "N", "C")
->>> sg.grad(nn.cross_entropy(scores, y), scores)
-{softmax}
-```
-
-How to read a block: the call, the shapes that go in and come out, the formula, then the gradient by each parameter. `dout` is the
-gradient that comes from behind, in the shape of `out`; a block whose value is a number needs none. Where a formula is long, parts
-that are used twice are named first, and `da` is the gradient by a part `a`. `1(x > 0)` is 1 where x > 0 and 0 elsewhere.
-
-- At a kink the derivative is the shortest subgradient: `relu'(0) = 0`, and pieces that tie share.
-- Labels are positions of classes, or one row of weights a class; their shape tells which.
-- A mask is given, not drawn, so that a check by differences sees one function.
-- `nn.l2` has the lecture's half, so that the gradient of `lam*nn.l2(W)` is `lam*W`; `half=False` is the plain sum of squares.
-- Logarithms are natural. Softmax, its logarithm, `softplus` and what is made of them do not overflow.
-
-## Contents
-
-{contents}
-"""
+BEGIN = "<!-- blocks: written by `python -m tests.nn.page` -->\n"
+END = "<!-- blocks: end -->\n"
 
 FIGURE = """
 ![Twelve activations and their derivatives](figures/activations.svg)
 
-Values are drawn as lines, derivatives dashed; both are what symgrad computes, and no derivative was written by hand.
+Values are lines, derivatives are dashed; both are what symgrad computes
+(`python docs/examples/activations.py`).
 """
 
-TAIL = """
-## The Neural Turing Machine as a whole
-
-`nn.ntm_cell(state, x, parameters)` is one step, with an LSTM or a feed-forward controller, and `nn.ntm` a loop over a sequence
-that stays rolled. The write head is addressed and writes first, and the read head is addressed in the new memory. Both are made
-of the parts above; their gradients are checked in the same way.
+LOOPS = """
+A sequence is a loop over one block: the step is derived once, whatever the length, and the gradient
+is a loop that walks back through time. It is printed as an outline.
 """
 
+NOTES = {"Activations": FIGURE, "Recurrent networks": LOOPS}
 
-def page() -> str:
-    """Return the whole page."""
-    contents = "\n".join(f"- [{name}](#{anchor(name)})" for name in TABLE["SECTIONS"])
-    scores, y = sg.tensor("s", "N", "C"), sg.tensor("y", "N")
-    printed = str(sg.grad(sg.nn.cross_entropy(scores, y), scores))
-    parts = [HEAD.replace("{contents}", contents).replace("{softmax}", printed)]
-    for name, blocks in TABLE["SECTIONS"].items():
-        parts.append(f"\n## {name}\n")
-        if name == "Activations":
-            parts.append(FIGURE)
-        parts += [section(block) for block in blocks]
-    return "".join([*parts, TAIL])
+
+def page(written: str) -> str:
+    """Return the page with its blocks written anew."""
+    before, rest = written.split(BEGIN)
+    return before + BEGIN + blocks() + END + rest.split(END)[1]
+
+
+def blocks() -> str:
+    """Return a list of the sections, and each block."""
+    parts = [f"- [{name}](#{anchor(name)})\n" for name in TABLE["SECTIONS"]]
+    for name, rows in TABLE["SECTIONS"].items():
+        parts += [f"\n## {name}\n", NOTES.get(name, ""), *map(section, rows)]
+    return "".join(["\n", *parts, "\n"])
 
 
 def anchor(name: str) -> str:
@@ -100,7 +72,8 @@ def section(block: Any) -> str:
 
 def shapes(block: Any) -> dict[str, Any]:
     made = TABLE["tensors"](block)
-    return {name: getattr(tensor, "shape", ()) for name, tensor in made.items()}
+    order = re.findall(r"\w+", block.call.partition("(")[2] + " " + block.call)
+    return {n: getattr(made[n], "shape", ()) for n in dict.fromkeys(order) if n in made}
 
 
 def shown(shape: Any) -> str:
@@ -118,6 +91,8 @@ def lines(block: Any) -> list[str]:
     outputs = TABLE["built"](block)
     called = ["out"] if len(outputs) == 1 else [f"out{k}" for k in range(len(outputs))]
     by, loss = block.by.split(), TABLE["loss"](block)
+    if block in TABLE["SEQUENCES"]:
+        return [line.rstrip() for line in str(sg.outline(loss, by)).splitlines()]
     gradients = sg.grad(loss, by)
     found = [
         *(f"{name} = {sg.text(o)}" for name, o in zip(called, outputs, strict=True)),
@@ -140,7 +115,7 @@ def let(block: Any, called: Any, outputs: Any, by: list[str], loss: Any) -> list
 
 def named(block: Any) -> dict[str, Any]:
     """Return the named parts of a block, each in terms of those before."""
-    scope = {**TABLE["tensors"](block), "nn": sg.nn, "sg": sg}
+    scope = {**TABLE["tensors"](block), "nn": sg.nn, "sg": sg, "sympy": sympy}
     for letter in "HTSd":
         scope.setdefault(letter, TABLE["size"](letter))
     found: dict[str, Any] = {}
@@ -150,5 +125,4 @@ def named(block: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
-    runpy.run_path(str(HERE / "figure.py"), run_name="__main__")
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

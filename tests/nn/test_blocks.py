@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -139,3 +140,43 @@ def test_every_function_of_the_package_is_in_the_table() -> None:
     machine = {"NTMParameters", "NTMState", "ntm", "ntm_cell", "ntm_shapes"}
 
     assert set(nn.__all__) - elsewhere - machine == called
+
+
+# --- the page and its figure ---
+
+
+def test_the_page_is_up_to_date() -> None:
+    module = runpy.run_path(str(HERE / "page.py"))
+    written = module["PAGE"].read_text(encoding="utf-8")
+
+    assert module["page"](written) == written, "run `python -m tests.nn.page`"
+
+
+def test_no_gradient_on_the_page_is_spelled_like_a_machine() -> None:
+    text = runpy.run_path(str(HERE / "page.py"))["PAGE"].read_text(encoding="utf-8")
+
+    for ugly in ("ones(", "**-1", "1/N*", 'einsum("ik,j->ij"', "-(1)", "nan"):
+        assert ugly not in text
+    assert "(softmax(s, axis=1) - one_hot(y, C))/N" in text
+    assert "dW = x.T @ (softmax(x @ W + b, axis=1) - one_hot(labels, C))/N" in text
+
+
+def test_the_figure_shows_every_activation_with_its_derivative() -> None:
+    pytest.importorskip("matplotlib", reason="figures need symgrad[examples]")
+    folder = HERE.parents[1] / "docs" / "examples"
+    sys.path.insert(0, str(folder))
+    try:
+        script = runpy.run_path(str(folder / "activations.py"))
+    finally:
+        sys.path.remove(str(folder))
+    drawn = (folder.parent / "figures" / "activations.svg").read_text(encoding="utf-8")
+
+    assert {"leaky_relu", "prelu", "maxout", "selu", "elu", "gelu", "swish", "softplus"} <= {
+        name for name in nn.__all__ if f"nn.{name}(" in (folder / "activations.py").read_text()
+    }
+    for name in script["CURVES"]:
+        assert f"<!-- {name} -->" in drawn
+        values, slopes = script["curves"](name)
+        middle = (values[2:] - values[:-2]) / (script["POINTS"][2:] - script["POINTS"][:-2])
+        apart = np.abs(middle - slopes[1:-1])
+        assert np.median(apart) < 1e-3, "differences of the drawn values are the drawn slopes"
