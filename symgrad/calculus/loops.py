@@ -298,13 +298,29 @@ def push(
 ) -> list[Flow[T]]:
     """Return the tangent of one output of a call or loop; outputs share what computes it."""
     args = nodes.args[node]
-    region, index, rest = nodes.payloads[node]
+    _, index, rest = nodes.payloads[node]
+    region = _widest(nodes, node, len(primal))
     operands = [primal[a] for a in args]
     moved = tuple(k for k, a in enumerate(args) if a in dots)
     tangents = {k: settle(algebra, dots[args[k]]) for k in moved}
     rule = push_call if nodes.gates[node] is opaque.TENSOR_CALL else push_loop
     found = rule(algebra, region, rest, operands, tangents, index, kinks)
     return [] if found is None else [(1, found, None)]
+
+
+def _widest(nodes: Nodes, node: int, count: int) -> Region:
+    """Return the region of a node, or one that extends it over the same operands.
+
+    So the tangents of a loop, and of what it keeps for a derivative, are one loop. Only nodes that
+    stand before the walk, the first `count`, are looked at.
+    """
+    gate, args = nodes.gates[node], nodes.args[node]
+    region, _, rest = nodes.payloads[node]
+    wider = [r for key, r in region.derived.items() if type(key) is tuple and key[0] == "keeping"]
+    firsts = {r: nodes.find(gate, args, (r, 0, rest)) for r in wider}
+    there = [r for r, first in firsts.items() if first is not None and first < count]
+    found: Region = max([region, *there], key=lambda r: len(r.outputs))
+    return found
 
 
 def push_call(

@@ -15,6 +15,7 @@ from sympy import Expr, Integer
 from symgrad.dag.nodes import VARIABLE, Grower, Nodes, reachable
 from symgrad.dag.regions import Region
 from symgrad.errors import UnsupportedError
+from symgrad.expr.matching import replaced
 from symgrad.rules import einsums, opaque
 
 MOST_NODES = 20_000_000  # of a table with all calls written out: some gigabytes
@@ -121,8 +122,7 @@ def rebound(value: Any, sizes: Mapping[Any, Any]) -> Any:
         return replace(value, length=length, sizes=own)
     if not isinstance(value, Expr):
         return value
-    found = value.subs(sizes, simultaneous=True)
-    return int(found) if isinstance(found, Integer) else found
+    return replaced(value, sizes)
 
 
 # --- loops that are one ---

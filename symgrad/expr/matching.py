@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import sympy
-from sympy import Expr, Symbol
+from sympy import Expr, Integer, Symbol
 
 from symgrad.errors import ShapeError
 from symgrad.expr.dims import Shape, dim
@@ -19,13 +20,25 @@ def symbols_of(shapes: Sequence[Shape]) -> tuple[Symbol, ...]:
     return tuple(sorted(found, key=lambda s: s.name))
 
 
-def put(value: Any, sizes: dict[Any, Any]) -> Any:
+def put(value: Any, sizes: Mapping[Any, Any]) -> Any:
     """Return a size, or tuples of sizes, with other sizes for symbols."""
     if isinstance(value, tuple):
         return tuple([put(part, sizes) for part in value])
-    if isinstance(value, Expr):
-        return dim(value.subs(sizes, simultaneous=True)) if sizes else value
-    return value
+    return dim(replaced(value, sizes)) if isinstance(value, Expr) else value
+
+
+def replaced(value: Expr, sizes: Mapping[Any, Any]) -> Any:
+    """Return an expression of sizes with other sizes for symbols: a number where it is one."""
+    if isinstance(value, Symbol):
+        return sizes.get(value, value)
+    held = sorted((s for s in value.free_symbols if s in sizes), key=str)
+    return _replaced(value, tuple([(s, sizes[s]) for s in held]))
+
+
+@lru_cache(maxsize=4096)
+def _replaced(value: Expr, pairs: tuple[tuple[Any, Any], ...]) -> Any:
+    found = value.subs(dict(pairs), simultaneous=True) if pairs else value
+    return int(found) if isinstance(found, Integer) else found
 
 
 def matched(
@@ -92,7 +105,7 @@ def _solve(size: Any, length: Any, sizes: dict[Any, Any]) -> None:
         return
     unknown = [s for s in size.free_symbols if s not in sizes]
     if len(unknown) == 1 and sympy.degree(size, unknown[0]) == 1:
-        known = size.subs({s: n for s, n in sizes.items() if s != unknown[0]})
+        known = replaced(size, sizes)
         (found,) = sympy.solve(sympy.Eq(known, length), unknown[0]) or [None]
         if found is not None and found.is_integer is not False:
             sizes[unknown[0]] = dim(found)
