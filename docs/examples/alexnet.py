@@ -11,6 +11,7 @@ import resource
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -84,6 +85,7 @@ def thinner(
     return thin | {"W6": (thin["W6"][0], thin["W5"][0] * left * left)}
 
 
+@cache
 def modules(groups: int = 2, *, flat: bool = False) -> dict[str, Any]:
     """Return the blocks that the network is made of; sizes are letters. `flat` has functions."""
     made_of = (lambda name, shapes, formula: formula) if flat else block

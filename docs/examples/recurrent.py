@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def parameters(kind: str, hidden: Any = "H", width: Any = "D") -> dict[str, Any]
     return {name: sg.tensor(name, *shape) for name, shape in shapes.items()}
 
 
+@cache
 def cell(kind: str) -> Any:
     """Return one step as a block: of its state, its input and its parameters, its new state.
 

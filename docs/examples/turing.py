@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,7 @@ def head(memory: Any, before: Any, told: Any) -> Any:
     return nn.addressing(memory, before, *controls)
 
 
+@cache
 def parts(lstm: bool) -> dict[str, Any]:
     """Return the blocks that a step is made of."""
     (units, width) = sg.tensor("_", "H", "M").shape
@@ -131,6 +133,7 @@ def step(state: nn.NTMState, x: Any, p: nn.NTMParameters) -> tuple[nn.NTMState, 
     return nn.NTMState(memory, reading, writing, read, *kept), scores
 
 
+@cache
 def cell(lstm: bool = True) -> Any:
     """Return one step as a block: of its state, an input and the parameters.
 

@@ -90,7 +90,8 @@ def test_the_data_loss_and_the_penalty_pass_the_check_one_by_one(
     net, shapes = small(2)
     weights = [p for name, p in net.parameters.items() if name.startswith("W")]
     f = net.loss if part == "data" else nn.l2(*weights) * 5e-4
-    wrt = list(net.parameters.values()) if part == "data" else weights
+    sampled = [net.parameters[name] for name in ("W1", "b2", "W4", "b5", "W6", "b7", "W8")]
+    wrt = sampled if part == "data" else weights
     arrays = [*alexnet.images(shapes, PIXELS, 2, rng), *alexnet.drawn(shapes, rng).values()]
     at = dict(zip(net.args, arrays, strict=True))
     held = {s: at[s] for s in net.args} if part == "data" else {w: at[w] for w in weights}

@@ -48,12 +48,10 @@ def of_loop(kind: str) -> Any:
 
 
 @cache
-def of_machine(depth: int = 1) -> Any:
+def of_machine() -> Any:
     s = turing.Sizes()
     p, data = turing.tensors(s), tensors(xs=("T", "B", 7), told=("L", "B", 6))
-    return sg.outline(
-        turing.loss(turing.machine(s, data["xs"], p)[0], data["told"]), p, depth=depth
-    )
+    return sg.outline(turing.loss(turing.machine(s, data["xs"], p)[0], data["told"]), p)
 
 
 def statements(outline: Any) -> set[str]:
@@ -169,7 +167,7 @@ def test_the_turing_machine_goes_back_through_its_parts() -> None:
 
 
 def test_each_name_on_a_page_is_given_once() -> None:
-    for outline in (alexnet_outline(), of_loop("LSTM"), of_machine(2)):
+    for outline in (alexnet_outline(), of_loop("LSTM"), of_machine()):
         for module in outline.modules:
             lines = (*module.page.forward, *module.page.backward)
             names = [n for line in lines for n in line.names if n != "_"]
@@ -179,7 +177,7 @@ def test_each_name_on_a_page_is_given_once() -> None:
 
 
 def test_every_name_that_a_line_reads_is_known() -> None:
-    for outline in (alexnet_outline(), of_loop("LSTM"), of_machine(2)):
+    for outline in (alexnet_outline(), of_loop("LSTM"), of_machine()):
         for module in outline.modules[1:]:
             page = module.page
             lines = (*page.forward, *page.backward)
