@@ -23,6 +23,13 @@ LOOPBACK = "127.0.0.1"
 LARGEST = 64 << 10  # bytes of a request
 PATIENCE = 10.0  # seconds in which a request must have arrived
 MISSING = "`symgrad explore` needs a web server; install it with `pip install symgrad[explore]`"
+QUIET: dict[str, Any] = {
+    "log_level": "warning",
+    "access_log": False,
+    "server_header": False,
+    "timeout_keep_alive": 5,
+    "limit_concurrency": 200,
+}
 HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -43,19 +50,7 @@ def page_of(first: dict[str, str], token: str) -> str:
 def application(
     first: dict[str, str], token: str, hosts: frozenset[str], *, seconds: float = SECONDS
 ) -> Any:
-    """Return the ASGI application.
-
-    Parameters
-    ----------
-    first : dict
-        The `formula`, `shapes` and `at` that the box begins with.
-    token : str
-        The part of the address that only the user has.
-    hosts : frozenset of str
-        The values of `Host` that are answered.
-    seconds : float
-        How long one derivation may take.
-    """
+    """Return the ASGI application, for those `hosts` and that `token` alone."""
     try:
         from starlette.applications import Starlette
         from starlette.requests import Request
@@ -147,6 +142,18 @@ async def _body(request: Any) -> bytes | None:
     return bytes(found)
 
 
+def _listener(port: int) -> socket.socket:
+    """Return a socket that listens on this machine alone."""
+    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        found.bind((LOOPBACK, port))
+        found.listen(128)
+    except OSError as error:
+        found.close()
+        raise UnsupportedError(f"port {port} cannot be had: {error.strerror}") from error
+    return found
+
+
 def serve(
     first: dict[str, str],
     *,
@@ -179,25 +186,11 @@ def serve(
         import uvicorn
     except ImportError as error:
         raise UnsupportedError(MISSING) from error
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listener.bind((LOOPBACK, port))
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        raise UnsupportedError(f"port {port} cannot be had: {error.strerror}") from error
+    listener = _listener(port)
     port = listener.getsockname()[1]
     token = secrets.token_urlsafe(24)
     hosts = frozenset(f"{name}:{port}" for name in (LOOPBACK, "localhost"))
-    app = application(first, token, hosts, seconds=seconds)
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=5,
-        limit_concurrency=200,
-    )
+    config = uvicorn.Config(application(first, token, hosts, seconds=seconds), **QUIET)
     address = f"http://{LOOPBACK}:{port}/{token}/"
     say(address)
     if browser:

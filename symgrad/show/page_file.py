@@ -94,11 +94,6 @@ def page(
     UnsupportedError
         If the point is complex, or the file cannot be written.
 
-    Notes
-    -----
-    The page computes anew while a slider moves, with the gates' own rules; where it has no kernel
-    for a gate it says so and shows the numbers of the point.
-
     Examples
     --------
     >>> made = page("q = x + y; f = q*z", {"x": -2, "y": 5, "z": -4})
@@ -108,8 +103,12 @@ def page(
     found = record(f, at, known=known_gates(), title=title, kinks=kinks)
     made = filled("page", title or f"symgrad: {found['source']}", packed(found))
     if path is not None:
-        try:
-            Path(path).write_text(made, encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise UnsupportedError(f"`{path}` cannot be written: {error.strerror}") from error
+        _write(path, made)
     return made
+
+
+def _write(path: str | Path, content: str) -> None:
+    try:
+        Path(path).write_text(content, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise UnsupportedError(f"`{path}` cannot be written: {error.strerror}") from error

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sympy import Symbol
 
 import symgrad as sg
 
@@ -244,6 +245,24 @@ def test_a_gate_written_as_one_opens_into_its_definition(show: Any, staged: str)
 
     assert page.locator(".box").count() == first + 3
     assert page.locator(".frame").count() == 1
+
+
+def test_a_block_opens_into_a_frame_that_holds_its_composites(show: Any) -> None:
+    x, y, w = map(Symbol, ("x", "y", "w"))
+    neuron = sg.block("neuron", ["a", "b"], sg.parse("1/(1 + exp(-(a*b)))").expr)
+    page = show(sg.page(neuron(neuron(x, w), y), {"x": 1.0, "y": -1.0, "w": 0.5}))
+    folded = page.locator(".box").count()
+    before = shown_gradients(page)
+    press(page, "reset")
+    press(page, "next")
+    told = caption(page)
+    page.focus(".box.part >> nth=0")
+    page.keyboard.press("Enter")
+
+    assert folded == 5
+    assert told.startswith("Forward 1 of 2: neuron: its 5 gates compute")
+    assert page.locator(".frame").count() == 2  # the block's and its sigmoid's
+    assert shown_gradients(page) == before
 
 
 # --- paths ---

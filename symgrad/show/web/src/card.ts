@@ -6,7 +6,7 @@ import { bracketed, DASH, dims, grid, line, number, pretty } from "./format";
 import { KINKS } from "./kernels";
 import { factors, paths, titleOf, withNumbers, type Scene } from "./steps";
 import type { Value } from "./tensors";
-import { groupOf, isLeaf, isPart, type Box } from "./view";
+import { countOf, groupOf, isLeaf, isPart, type Box } from "./view";
 
 export interface CardHandlers {
   toggle: (group: number) => void;
@@ -43,7 +43,7 @@ function partCard(scene: Scene, box: Box, handlers: CardHandlers): Element[] {
   const open = () => handlers.toggle(-1 - box);
   return [
     h("h3", {}, group.label),
-    h("p", {}, `${group.members.length} gates, folded into one box.`),
+    h("p", {}, `${countOf(scene.data, -1 - box)} gates, folded into one box.`),
     h("button", { type: "button", click: open }, "Open this part"),
   ];
 }

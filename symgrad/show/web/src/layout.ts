@@ -30,6 +30,7 @@ export interface Picture {
 
 export const LINE = 14;
 const RADIUS = 22;
+const FRAMED = 120; // boxes up to which open groups have frames
 const UNTANGLED = 160; // wires up to which crossings are undone
 
 function wide(text: string, each = 9.6): number {
@@ -57,7 +58,7 @@ function labelSize(data: PageData, edge: Edge, detailed: boolean): { width: numb
   const link = at(edge.links, 0);
   const source = at(data.gates, link.source);
   const found = labelGrid(source.shape);
-  if (isPart(edge.from) || isPart(edge.to)) return { width: 40, height: 2 * LINE };
+  if (isPart(edge.from) || isPart(edge.to)) return { width: 60, height: 2 * LINE };
   if (!found) return { width: 64, height: 2 * LINE };
   const tensor = source.shape.length > 0;
   const width = found.columns * 50 + 12;
@@ -76,18 +77,13 @@ export function placed(data: PageData, view: View, sideways: boolean, detailed: 
     nodesep: sideways ? 12 : 14,
     edgesep: 8,
     ranksep: sideways ? 14 : 16,
-    marginx: 12,
+    marginx: 26,
     marginy: framed(data, view).length ? 34 : 16,
     ranker: view.boxes.length > 400 ? "longest-path" : "network-simplex",
   });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const box of view.boxes) graph.setNode(`b${box}`, boxSize(data, box));
-  for (const group of framed(data, view)) {
-    graph.setNode(`f${group}`, {});
-    for (const member of at(data.groups, group).members) {
-      if (graph.hasNode(`b${member}`)) graph.setParent(`b${member}`, `f${group}`);
-    }
-  }
+  nest(graph, data, view);
   view.edges.forEach((edge, k) => {
     const label = { ...labelSize(data, edge, detailed), labelpos: sideways ? "c" : "r", labeloffset: 2 };
     graph.setEdge(`b${edge.from}`, `b${edge.to}`, label, `e${k}`);
@@ -99,10 +95,27 @@ export function placed(data: PageData, view: View, sideways: boolean, detailed: 
   return read(graph, data, view, sideways);
 }
 
-/** Return the open composites that stay together as one frame. */
+/** Return the open groups whose gates stay together in a frame; parts before what is in them. */
 function framed(data: PageData, view: View): number[] {
-  const found = data.groups.map((_, k) => k);
-  return found.filter((k) => view.open.has(k) && at(data.groups, k).gate >= 0 && view.boxes.length < 120);
+  if (view.boxes.length > FRAMED) return [];
+  const shown = new Set(view.boxes);
+  const found = data.groups.map((_, k) => k).filter((k) => view.open.has(k));
+  const seen = found.filter((k) => at(data.groups, k).members.some((m) => shown.has(m)));
+  return seen.sort((a, b) => at(data.groups, a).gate - at(data.groups, b).gate);
+}
+
+/** Put gates into the frames of their groups, and frames of composites into those of parts. */
+function nest(graph: Graph, data: PageData, view: View): void {
+  const frames = framed(data, view);
+  for (const group of frames) {
+    graph.setNode(`f${group}`, {});
+    const { root, gate, members } = at(data.groups, group);
+    const outer = frames.find((k) => at(data.groups, k).gate < 0 && at(data.groups, k).members.includes(root));
+    if (gate >= 0 && outer !== undefined) graph.setParent(`f${group}`, `f${outer}`);
+    for (const member of members) {
+      if (graph.hasNode(`b${member}`)) graph.setParent(`b${member}`, `f${group}`);
+    }
+  }
 }
 
 function read(graph: Graph, data: PageData, view: View, sideways: boolean): Picture {

@@ -5,7 +5,7 @@ import { s } from "./dom";
 import { DASH, grid, line, number } from "./format";
 import { curve, labelGrid, LINE, placed, type Picture, type Place, type Route } from "./layout";
 import { paths, titleOf, type Scene } from "./steps";
-import { isLeaf, isPart, type Box, type View } from "./view";
+import { countOf, isLeaf, isPart, type Box, type View } from "./view";
 import type { Link } from "./program";
 import type { Value } from "./tensors";
 
@@ -212,7 +212,7 @@ export class Drawing {
   }
 
   private count(box: Box, place: Place): SVGElement {
-    const count = at(this.data.groups, -1 - box).members.length;
+    const count = countOf(this.data, -1 - box);
     const spot = { x: place.x, y: place.y + 16, class: "under", "text-anchor": "middle" };
     return s("text", spot, `${count} gates ▸`);
   }

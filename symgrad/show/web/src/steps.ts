@@ -4,7 +4,7 @@ import { at, type PageData } from "./data";
 import { bracketed, dims, DASH, line, pretty, substituted } from "./format";
 import type { Link, Machine, Numbers } from "./program";
 import { shapeOf, type Value } from "./tensors";
-import { isLeaf, isPart, type Box, type View } from "./view";
+import { countOf, isLeaf, isPart, type Box, type View } from "./view";
 
 export type Phase = "start" | "forward" | "backward" | "done";
 
@@ -75,7 +75,9 @@ export function paths(scene: Scene, gate: number): Link[] {
 
 function tellForward(scene: Scene, box: Box): string {
   if (isPart(box)) {
-    return `${titleOf(scene.data, box)}: its gates compute their values.`;
+    const { root } = at(scene.data.groups, -1 - box);
+    const end = `${at(scene.data.gates, root).label} = ${shown(scene, scene.numbers.values[root])}`;
+    return `${titleOf(scene.data, box)}: its ${countOf(scene.data, -1 - box)} gates compute, the last of them ${end}.`;
   }
   const gate = at(scene.data.gates, box);
   const value = scene.numbers.values[box]!;
@@ -106,7 +108,8 @@ function tellPath(scene: Scene, gate: number, link: Link): string {
 
 function tellBackward(scene: Scene, box: Box): string {
   if (isPart(box)) {
-    return `${titleOf(scene.data, box)}: gradients flow back through its gates.`;
+    const grad = scene.numbers.grads[scene.view.seen(at(scene.data.groups, -1 - box).root)];
+    return `${titleOf(scene.data, box)}: gradients flow back through its gates; ${shown(scene, grad)} arrives at the last of them.`;
   }
   const gate = at(scene.data.gates, box);
   if (box === scene.view.output) {

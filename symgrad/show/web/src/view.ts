@@ -24,6 +24,8 @@ export interface View {
   output: number;
   /** The box that a gate is seen in; for a hidden gate the box that holds it. */
   boxOf: (gate: number) => Box;
+  /** The gate that runs for a gate: a folded composite's own for those inside it. */
+  seen: (gate: number) => number;
 }
 
 export function isPart(box: Box): boolean {
@@ -93,7 +95,13 @@ export function viewOf(machine: Machine, open: Set<number>): View {
   }
   const boxes = [...new Set(order.map(boxOf))];
   const output = seen(data.output);
-  return { open, order, readers, boxes, edges: [...edges.values()], output, boxOf };
+  return { open, order, readers, boxes, edges: [...edges.values()], output, boxOf, seen };
+}
+
+/** Return how many gates a group holds, with composites counted gate by gate. */
+export function countOf(data: PageData, group: number): number {
+  const { own } = held(data);
+  return at(data.groups, group).members.filter((k) => own[k]! < 0).length;
 }
 
 /** Return whether the gate is a leaf. */
