@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 LANE = 6.0  # half the height that a passing wire keeps free
+LEAF = 0.2  # how much less than a gate an input moves what reads it out of line
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +145,17 @@ def gridded(boxes: Sequence[Box], links: Sequence[Link]) -> Grid:
     grid.before = [[] for _ in grid.boxes]
     grid.after = [[] for _ in grid.boxes]
     joined: set[tuple[int, int]] = set()
+    fed = {link.target for link in links}
     for link, chain in zip(links, grid.chains, strict=True):
-        _join(grid, link, chain, joined)
+        _join(grid, link, chain, joined, 1.0 if link.source in fed else LEAF)
     for item in range(len(grid.boxes)):
         grid.before[item].sort(key=lambda near: near[1])
     return grid
 
 
-def _join(grid: Grid, link: Link, chain: list[int], joined: set[tuple[int, int]]) -> None:
+def _join(
+    grid: Grid, link: Link, chain: list[int], joined: set[tuple[int, int]], pull: float
+) -> None:
     """Note the short links of one wire; those between two lanes want most to be straight."""
     for a, b in itertools.pairwise(chain):
         if b >= grid.real and (a, b) in joined:
@@ -159,6 +163,6 @@ def _join(grid: Grid, link: Link, chain: list[int], joined: set[tuple[int, int]]
         joined.add((a, b))
         out = grid.boxes[a].outs[link.out] if a == link.source else 0.0
         port = grid.boxes[b].ins[link.port] if b == link.target else 0.0
-        weight = (1.0, 0.5, 8.0)[(a >= grid.real) + (b >= grid.real)]
+        weight = (pull, 0.5 * pull, 8.0)[(a >= grid.real) + (b >= grid.real)]
         grid.after[a].append((b, out, port, weight))
         grid.before[b].append((a, port, out, weight))

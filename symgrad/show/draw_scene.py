@@ -18,7 +18,7 @@ from symgrad.show.draw_place import Placed, Point, placed
 from symgrad.show.draw_shapes import Group, Item, Line, Plate, Words, moved, polyline, wire
 from symgrad.show.draw_text import text_width, visible
 
-FEW = 40  # nodes up to which every input stands in the first column
+FEW, FEW_INPUTS = 40, 8  # nodes and inputs up to which every input stands in the first column
 INSET = 12.0  # between a frame and what it holds
 HEADROOM = 26.0  # for a frame's name
 
@@ -70,7 +70,7 @@ def drawn(account: Account, gates: Sequence[GateAccount], style: Style) -> Drawn
     style : Style
         What is written on a picture.
     """
-    few = len(gates) <= FEW
+    few = len(gates) <= FEW and sum(g.kind == "input" for g in gates) <= FEW_INPUTS
     parts: dict[int, Part] = {}
     for gate in gates:
         made = figure(gate, style, early=few and gate.kind == "input")
