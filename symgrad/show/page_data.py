@@ -25,7 +25,14 @@ from symgrad.show.formulas import latex
 from symgrad.show.mathml import mathml
 from symgrad.show.page_blocks import Written, written_out
 from symgrad.show.page_groups import Folded, folded, part, parts
-from symgrad.show.page_program import RefusedError, Writer, constant_values, entries, maps
+from symgrad.show.page_program import (
+    RefusedError,
+    Writer,
+    check_size,
+    constant_values,
+    entries,
+    maps,
+)
 
 SCHEMA = 1
 SPELLED = 800  # gates up to which formulas are set as mathematics, and not as text alone
@@ -333,6 +340,7 @@ class _Teller:
             return [self._writer.gate(VARIABLE), []]
         if nodes.constant[node]:
             return [self._writer.gate(CONSTANT), []]
+        check_size(nodes, node)
         args = [
             where[a] if a in where else self._writer.constant(known[a]) for a in nodes.args[node]
         ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,13 @@ from symgrad.calculus.reverse import reverse
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Grower, Nodes
 from symgrad.errors import UnsupportedError
 from symgrad.numeric.arithmetic import Floats
+from symgrad.rules.einsums import sizes_of
 from symgrad.rules.row import Gate
 from symgrad.show.account import Account
 from symgrad.show.alone import REFUSED
 
 Step = list[Any]
+MOST_PRODUCTS = 4_000_000  # multiplications of one product of tensors: some hundredths of a second
 ORDERED = frozenset({"jn"})  # kernels that the page has for the orders 0 and 1 alone
 
 
@@ -137,6 +140,22 @@ def constant_values(account: Account) -> dict[int, Any]:
     return found
 
 
+def check_size(nodes: Nodes, node: int) -> None:
+    """Refuse a product of tensors that would make a slider stutter.
+
+    Raises
+    ------
+    RefusedError
+        If it takes more than some millions of multiplications.
+    """
+    if nodes.gates[node].name != "einsum":
+        return
+    shapes = [nodes.shapes.get(a, ()) for a in nodes.args[node]]
+    count = prod(int(n) for n in sizes_of(nodes.payloads[node], shapes).values())
+    if count > MOST_PRODUCTS:
+        raise RefusedError(f"a product takes {count} multiplications, more than {MOST_PRODUCTS}")
+
+
 class Pulls:
     """The linear maps of one gate: what an upstream gradient becomes along each wire.
 
@@ -225,6 +244,7 @@ class Pulls:
             elif nodes.gates[node] is CONSTANT:
                 refs[node] = self._writer.constant(Floats().number(nodes.payloads[node]))
             else:
+                check_size(nodes, node)
                 args = [refs[a] for a in nodes.args[node]]
                 operation = self._writer.operation(nodes.gates[node], args, nodes.payloads[node])
                 refs[node] = self._count + 2 + len(steps)

@@ -384,8 +384,10 @@ def test_nothing_runs_off_the_side_at_any_width_or_at_200_percent(
 def test_print_shows_all_three_tabs(show: Any, neuron: str) -> None:
     page = show(neuron, fragment="#tab=table")
     page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
 
     assert page.is_visible("svg.graph") and page.is_visible("table.nodes")
+    assert page.locator(".derivation li").count() >= 21
     assert not page.is_visible(".steps")
 
 

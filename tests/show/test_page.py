@@ -19,7 +19,7 @@ from sympy import Symbol
 import symgrad as sg
 from symgrad.cli import main
 from symgrad.errors import ShapeError, UnsupportedError
-from symgrad.show import explore_server, page_file, page_widget
+from symgrad.show import explore_server, page_file, page_program, page_widget
 from symgrad.show.explore_worker import answer
 from symgrad.show.page_data import record
 from symgrad.show.page_file import known_gates, template
@@ -153,6 +153,16 @@ def test_declared_facts_and_large_arrays_are_left_to_python() -> None:
     assert "declared facts" in square["refusal"]
     assert "more than 4096 entries" in wide["refusal"]
     assert wide["gates"][0]["value"] is None
+
+
+def test_a_product_that_would_stutter_is_left_to_python() -> None:
+    f = sg.parse("sum((A@B) .* (A@B))", shapes={"A": (8, 512), "B": (512, 8)})
+    at = {"A": np.ones((8, 512)), "B": np.ones((512, 8))}
+
+    assert record(f, at, known=known_gates())["refusal"] == ""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page_program, "MOST_PRODUCTS", 30_000)
+        assert "multiplications" in record(f, at, known=known_gates())["refusal"]
 
 
 def test_a_block_is_written_out_and_begins_folded() -> None:

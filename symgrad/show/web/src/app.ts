@@ -58,6 +58,7 @@ export class App {
     this.rebuild();
     this.fitted();
     if (options.hash) addEventListener("hashchange", this.follow);
+    addEventListener("beforeprint", this.printed);
     if (typeof ResizeObserver !== "undefined") {
       new ResizeObserver(() => this.resized()).observe(this.parts.canvas);
     }
@@ -67,7 +68,11 @@ export class App {
   close(): void {
     this.pause();
     removeEventListener("hashchange", this.follow);
+    removeEventListener("beforeprint", this.printed);
   }
+
+  /** Paper shows all tabs. */
+  private readonly printed = () => this.fill(TABS);
 
   private readonly follow = () => {
     const wanted = location.hash.replace(/^#/, "");
@@ -412,10 +417,16 @@ export class App {
     });
     const shown = this.refreshMarks();
     this.inputs.update(scene, (gate) => shown.graded(this.view.boxOf(gate)), state.path);
-    const label = (gate: number) => at(this.data.gates, gate).label;
-    if (state.tab === "table") parts.bodies.table.replaceChildren(table(scene, label));
-    if (state.tab === "derivation") parts.bodies.derivation.replaceChildren(derivation(scene));
+    this.fill([state.tab]);
     this.remember();
+  }
+
+  /** Write the tabs that are made of text. */
+  private fill(tabs: Tab[]): void {
+    const { bodies } = this.parts;
+    const label = (gate: number) => at(this.data.gates, gate).label;
+    if (tabs.includes("table")) bodies.table.replaceChildren(table(this.scene(), label));
+    if (tabs.includes("derivation")) bodies.derivation.replaceChildren(derivation(this.scene()));
   }
 
   private story(scene: Scene, position: number): string {
@@ -495,8 +506,8 @@ function legend(): HTMLElement {
   return h(
     "p",
     { class: "legend" },
-    h("span", { class: "value" }, "above the wire: value, forward →"),
-    h("span", { class: "grad" }, "below the wire: ← gradient of the output"),
+    h("span", { class: "value" }, "blue, above: value, forward →"),
+    h("span", { class: "grad" }, "orange, below: ← gradient of the output"),
     h("span", {}, "= local gradient × upstream gradient"),
     h("span", {}, "⇉ distributor  ⇄ switcher  ⇝ router"),
   );

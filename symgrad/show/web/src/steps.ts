@@ -146,7 +146,7 @@ export function sentence(scene: Scene, steps: Step[], position: number): string 
     return `Backward ${number} of ${of(phase)}: ${tellBackward(scene, box!)}`;
   }
   return (
-    "Done: values above the wires (blue), gradients below (orange). " +
+    "Done: values in blue, gradients in orange below them. " +
     "Each gradient is its gate's local gradient times the upstream gradient; " +
     "press Play or Next to walk through, or point at a gate."
   );

@@ -12,9 +12,6 @@ export type Value = number | Tensor;
 export type Planned = (...args: Value[]) => Value;
 type Planner = (payload: unknown) => Planned;
 
-/** Iterations of one contraction past which the page leaves the work to Python. */
-export const LARGEST = 2_000_000;
-
 export function size(shape: number[]): number {
   return shape.reduce((a, b) => a * b, 1);
 }
@@ -78,7 +75,6 @@ function einsum(payload: unknown): Planned {
     );
     for (const [index, length] of fresh) lengths[index] = length;
     const shape = output.map((index) => at(lengths, index));
-    if (size(lengths) > LARGEST) throw new Error("a contraction is too large for the page");
     const found = tensor(shape);
     const arrays = args.map(entries);
     const walks = inputs.map((indices, k) =>
