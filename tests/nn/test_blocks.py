@@ -14,6 +14,7 @@ import pytest
 
 import symgrad as sg
 from symgrad import nn
+from symgrad.numeric.sizes import size_symbols
 
 HERE = Path(__file__).parent
 TABLE = runpy.run_path(str(HERE / "blocks.py"))
@@ -120,6 +121,34 @@ def values_of(output: Any, values: dict[str, Any]) -> dict[str, Any]:
 def assert_close(expected: Any, found: Any) -> None:
     scale = np.max(np.abs(expected)) + 1e-300
     np.testing.assert_allclose(found, expected, rtol=0, atol=CLOSE * scale)
+
+
+@blocks
+def test_the_printed_gradient_is_the_gradient(block: Any) -> None:
+    """The closed form and the named lines are formulas: they are run, and compared."""
+    given, by = {**point(block), **cotangents(block)}, block.by.split()
+    loss = TABLE["loss"](block)
+    _, expected = sg.compile(loss, list(given), wrt=by)(*given.values())
+    known = {**{str(letter): number for letter, number in letters().items()}, **given}
+
+    closed = sg.grad(loss, by)
+    replacements, reduced = sg.grad(loss, by, form="let")
+    lines = dict(known)
+    for name, line in replacements:
+        lines[str(name)] = at_point(line, lines)
+
+    for name, a, b, c in zip(by, expected, closed, reduced, strict=True):
+        for found in (at_point(b, known), at_point(c, lines)):
+            assert np.shape(found) == np.shape(a), name
+            np.testing.assert_allclose(found, a, rtol=0, atol=CLOSE * (1e-300 + np.abs(a).max()))
+
+
+def at_point(formula: Any, values: dict[str, Any]) -> Any:
+    """Return what a formula is; what has no symbol but sizes is the same everywhere."""
+    made = sg.graph(formula)
+    held = {str(getattr(s, "name", s)) for s in made.inputs}
+    held |= {size.name for size in size_symbols(made.nodes)}
+    return sg.evaluate(made, {n: v for n, v in values.items() if n in held})
 
 
 @blocks
