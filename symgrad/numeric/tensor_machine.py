@@ -14,12 +14,11 @@ import numpy as np
 from symgrad.errors import GraphError
 from symgrad.numeric import kernels_pools
 from symgrad.numeric.arithmetic import Floats
-from symgrad.numeric.deferred import special as sc
 from symgrad.numeric.kernels_einsum import diagonal_view, embedded
 from symgrad.numeric.program import ITEM, Program, TensorLoop
 from symgrad.numeric.repeats import repeated
 from symgrad.numeric.tensor_pools import POOLS
-from symgrad.numeric.tensor_program import ABOVE_ZERO, ADD_DIAGONAL, EMBED, SQUARE, Lean, Step
+from symgrad.numeric.tensor_program import ADD_DIAGONAL, EMBED, SQUARE, Lean, Step
 from symgrad.rules import einsums, opaque
 from symgrad.rules.tensor_site import Shape
 
@@ -106,8 +105,8 @@ class TensorMachine:
             return add_diagonal
         if step.gate is SQUARE:
             return np.square
-        if step.gate is ABOVE_ZERO:
-            return _above_zero
+        if step.gate.name in OVERWRITING and not step.gate.kernels:
+            return OVERWRITING[step.gate.name]
         if step.gate.name in POOLS:
             return kernels_pools.PLANNERS[step.gate.name](step.payload)
         if isinstance(step.payload, TensorLoop):
@@ -223,10 +222,17 @@ def _above_zero(x: Array, out: Array | None = None) -> Array:
     return np.clip(found, 0, 1, out=None if np.ndim(found) == 0 else found)
 
 
-OVERWRITING: dict[str, Kernel] = {  # gates whose kernels are no ufuncs by themselves
-    "relu": lambda x: np.maximum(x, 0.0, out=x),
-    "sigmoid": lambda x: sc.expit(x, out=x),
-    "above_zero": lambda x: _above_zero(x, x),
+def _sigmoid(x: Array, out: Array | None = None) -> Array:
+    """Return 1/(1 + exp(-x)), which takes a third of the time of SciPy's."""
+    found = np.negative(x, out=out)
+    out = None if np.ndim(found) == 0 else found
+    return np.divide(1.0, np.add(np.exp(found, out=out), 1.0, out=out), out=out)
+
+
+OVERWRITING: dict[str, Kernel] = {  # gates whose kernels are no ufuncs; `out` may be the operand
+    "relu": lambda x, out=None: np.maximum(x, 0.0, out=out),
+    "sigmoid": _sigmoid,
+    "above_zero": _above_zero,
 }
 
 
@@ -234,8 +240,9 @@ def _in_place(step: Step, kernel: Kernel, target: int) -> Kernel | None:
     """Return a kernel that writes into one of its operands, where there is one."""
     if step.gate is ADD_DIAGONAL:
         return _onto_diagonal if target == 0 else None
-    if step.gate.name in OVERWRITING:
-        return OVERWRITING[step.gate.name]
+    overwriting = OVERWRITING.get(step.gate.name)
+    if overwriting is not None and not step.gate.kernels:
+        return lambda x: overwriting(x, x)
     function = UFUNCS.get(step.gate.name)
     if function is None or step.gate.kernels or function.nin != len(step.args):
         return None
