@@ -72,6 +72,19 @@ def recurrent_loss(torch: Any, kind: str, given: Arrays, xs: Any, targets: Any) 
     return loss.item(), {name: getattr(layer, name).grad.numpy() for name in given}
 
 
+def torch_lstm(torch: Any, weights: Any, xs: Any) -> Any:
+    """Return the states of an LSTM after each step, by a loop."""
+    w_ih, w_hh, b_ih, b_hh = weights
+    h = c = xs.new_zeros(xs.shape[1], w_hh.shape[1])
+    states = []
+    for x in xs:
+        i, f, g, o = (x @ w_ih.T + h @ w_hh.T + b_ih + b_hh).chunk(4, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        states.append(h)
+    return torch.stack(states)
+
+
 # --- the Neural Turing Machine ---
 
 
@@ -135,12 +148,11 @@ def turing_loss(torch: Any, p: Mapping[str, Any], xs: Any, told: Any, places: in
 # --- recurrent networks: loops written for JAX ---
 
 
-def jax_recurrent(jax: Any, kind: str, given: Arrays, xs: Any, targets: Any) -> Any:
-    """Return the loss and slopes of a recurrent layer, by `jax.grad` of a `lax.scan`."""
-    jnp, size = jax.numpy, given["w_hh"].shape[1]
-    sigmoid = jax.nn.sigmoid
+def jax_recurrent_loss(jax: Any, kind: str, p: Any, xs: Any, targets: Any) -> Any:
+    """Return the loss of a recurrent layer, by a `lax.scan`."""
+    jnp, size, sigmoid = jax.numpy, p["w_hh"].shape[1], jax.nn.sigmoid
 
-    def step(p: Any, state: Any, x: Any) -> Any:
+    def step(state: Any, x: Any) -> Any:
         h, c = state
         a, b = x @ p["w_ih"].T + p["b_ih"], h @ p["w_hh"].T + p["b_hh"]
         if kind == "RNN":
@@ -154,10 +166,46 @@ def jax_recurrent(jax: Any, kind: str, given: Arrays, xs: Any, targets: Any) -> 
             h = sigmoid(o) * jnp.tanh(c)
         return (h, c), h
 
-    def loss(p: Any) -> Any:
-        zeros = jnp.zeros((xs.shape[1], size))
-        _, states = jax.lax.scan(lambda state, x: step(p, state, x), (zeros, zeros), xs)
-        return jnp.mean((states - targets) ** 2) / 2
+    zeros = jnp.zeros((xs.shape[1], size), xs.dtype)
+    _, states = jax.lax.scan(step, (zeros, zeros), xs)
+    return jnp.mean((states - targets) ** 2) / 2
 
-    value, slopes = jax.value_and_grad(loss)({name: jnp.asarray(w) for name, w in given.items()})
+
+def jax_recurrent(jax: Any, kind: str, given: Arrays, xs: Any, targets: Any) -> Any:
+    """Return the loss and slopes of a recurrent layer, by `jax.grad`."""
+    weights = {name: jax.numpy.asarray(w) for name, w in given.items()}
+    value, slopes = jax.value_and_grad(lambda p: jax_recurrent_loss(jax, kind, p, xs, targets))(
+        weights
+    )
     return float(value), {name: np.asarray(slope) for name, slope in slopes.items()}
+
+
+# --- AlexNet for JAX ---
+
+
+def jax_alexnet_loss(jax: Any, p: Any, x: Any, y: Any, groups: int, masks: Any) -> Any:
+    """Return the data loss of AlexNet, written for JAX."""
+    lax, jnp = jax.lax, jax.numpy
+
+    def conv(h: Any, k: int, stride: int, pad: int, parts: int) -> Any:
+        z = lax.conv_general_dilated(
+            h, p[f"W{k}"], (stride, stride), [(pad, pad)] * 2, feature_group_count=parts
+        )
+        return jnp.maximum(z + p[f"b{k}"][:, None, None], 0)
+
+    def pool(h: Any) -> Any:
+        return lax.reduce_window(h, -np.inf, lax.max, (1, 1, 3, 3), (1, 1, 2, 2), "VALID")
+
+    def norm(h: Any) -> Any:
+        window = ((0, 0), (2, 2), (0, 0), (0, 0))
+        total = lax.reduce_window(h * h, 0.0, lax.add, (1, 5, 1, 1), (1, 1, 1, 1), window)
+        return h / (2 + 5e-4 / 5 * total) ** 0.75
+
+    h = norm(pool(conv(x, 1, 4, 0, 1)))
+    h = norm(pool(conv(h, 2, 1, 2, groups)))
+    h = conv(conv(conv(h, 3, 1, 1, 1), 4, 1, 1, groups), 5, 1, 1, groups)
+    h = pool(h).reshape(len(x), -1)
+    h = jnp.maximum(h @ p["W6"].T + p["b6"], 0) * masks[0]
+    h = jnp.maximum(h @ p["W7"].T + p["b7"], 0) * masks[1]
+    scores = h @ p["W8"].T + p["b8"]
+    return -jnp.mean(jax.nn.log_softmax(scores)[jnp.arange(len(x)), y])
