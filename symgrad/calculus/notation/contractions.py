@@ -64,7 +64,7 @@ def side_by_side(factors: Sequence[Placed], out: tuple[int, ...]) -> list[Any]:
     groups: dict[tuple[int, ...], list[Any]] = {}
     for indices, value in factors:
         groups.setdefault(indices, []).append(value)
-    for indices, values in groups.items():
+    for indices, values in sorted(groups.items(), key=lambda group: group[0] != out):
         plain = indices == out[len(out) - len(indices) :]
         found += values if plain else [beside(reduce(mul, values), indices, out)]
     return found
