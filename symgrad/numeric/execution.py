@@ -278,7 +278,8 @@ def placed_at(source: Graph, at: Mapping[Any, Any] | None) -> ArrayPoint:
 
 def _bars(source: Graph, values: list[Any], arithmetic: Floats, kinks: str) -> dict[int, Any]:
     """Return the gradient of the output by every node that moves."""
-    moving = dependents(source.nodes, source.input_nodes, len(source) - 1)
+    asked = (*source.input_nodes, *source.names.values())  # a named constant too has a gradient
+    moving = dependents(source.nodes, asked, len(source) - 1)
     wrt = [node for node, flag in enumerate(moving) if flag]
     seed = {source.outputs[0]: np.ones_like(values[source.outputs[0]])[()]}
     bars = reverse(source.nodes, values, seed, wrt, arithmetic, kinks=kinks)

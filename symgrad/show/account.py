@@ -20,7 +20,7 @@ from symgrad.calculus.notation.lines import let_tensors
 from symgrad.calculus.reverse import consumers
 from symgrad.dag.composites import spelled
 from symgrad.dag.digraph import Graph, graph
-from symgrad.dag.nodes import Nodes
+from symgrad.dag.nodes import CONSTANT, Nodes
 from symgrad.expr.printer import text
 from symgrad.numeric.execution import Run, run
 from symgrad.rules.routing import WHERE
@@ -146,7 +146,8 @@ class Account:
     def paths(self, node: int) -> tuple[Path, ...]:
         """Return the paths along which a node's gradient arrives."""
         made, by_node = self.run, self.by_node
-        if self.nodes.constant[node] or (made is not None and not made.reaches(node)):
+        fixed = self.nodes.constant[node] and node not in self._named
+        if fixed or (made is not None and not made.reaches(node)):
             return ()
         return tuple(
             Path(Wire(by_node[reader], node, position))
@@ -157,6 +158,8 @@ class Account:
     def symbol(self, node: int) -> Any:
         """Return what a node is called, as a symbol of its shape."""
         shape, label = self.nodes.shapes.get(node, ()), self.graph.labels[node]
+        if self.nodes.gates[node] is CONSTANT and node in self.names:
+            return Symbol(self.names[node])
         return self.alone(node).symbol(text(label), shape) if shape else label
 
     def upstream(self, node: int) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sympy import Basic, S
+from sympy import Basic, S, Symbol
 
 from symgrad.calculus.closed import closed
 from symgrad.calculus.notation.lines import symbol_of
@@ -131,7 +131,8 @@ def is_written(source: Graph, node: int) -> bool:
 def constant(source: Graph, node: int) -> Any:
     """Return a constant as it is written, or its label where that is long or has a name."""
     if not is_written(source, node):
-        return source.labels[node]
+        name = next((k for k, n in source.names.items() if n == node), None)
+        return source.labels[node] if name is None else Symbol(name)
     nodes = Nodes()
     root = copied(source.nodes, node, nodes)
     try:

@@ -23,7 +23,7 @@ from symgrad.expr.heads import xlogy
 from symgrad.numeric.execution import Run
 from symgrad.show import derivation_pens as pens
 from symgrad.show.account import Account, GateAccount, Path, account
-from symgrad.show.alone import constant
+from symgrad.show.alone import constant, is_written
 from symgrad.show.derivation_pens import Line, Number, Part, Section, Slope, Times, Words
 from symgrad.show.sheet import UNREACHED, shown
 
@@ -102,7 +102,7 @@ class Derivation:
     # --- forward ---
 
     def _forward(self) -> Iterator[Line]:
-        gates = [g for g in self.account.gates if g.kind != "constant"]
+        gates = [g for g in self.account.gates if g.kind != "constant" or g.name]
         for gate in gates[:MOST_STEPS]:
             yield self._computed(gate)
         if len(gates) > MOST_STEPS:
@@ -134,12 +134,12 @@ class Derivation:
         if self.account.run is None or gate.is_tensor or gate.kind in REGIONS:
             return None
         nodes, values = self.account.nodes, self.account.run.values
+        source = self.account.graph
         args = nodes.args[gate.node]
         if any(np.ndim(values[a]) for a in args):
             return None
         operands = [
-            constant(self.account.graph, a) if nodes.constant[a] else self._number(values[a])
-            for a in args
+            constant(source, a) if is_written(source, a) else self._number(values[a]) for a in args
         ]
         return write(nodes.gates[gate.node], operands, nodes.payloads[gate.node], LITERAL)
 

@@ -134,7 +134,7 @@ class GateAccount:
     @cached_property
     def label(self) -> str:
         """What the node is called: a name, a symbol, a number, or `v<node>`."""
-        return str(text(self.account.graph.labels[self.node]))
+        return str(text(self.account.symbol(self.node)))
 
     @cached_property
     def formula(self) -> str:

@@ -62,7 +62,7 @@ def described_shape(gate: GateAccount) -> str:
 
 def arriving(gate: GateAccount, digits: int) -> str:
     """Return how a node's gradient is made: local × upstream, summed over the paths."""
-    if gate.account.nodes.constant[gate.node]:
+    if gate.account.nodes.constant[gate.node] and gate.grad is None:
         return "— (constant)"
     found = shown(gate.grad, digits)
     if gate.node in gate.account.outputs:

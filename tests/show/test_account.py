@@ -73,6 +73,16 @@ def test_a_named_constant_is_a_node_of_its_own() -> None:
     ]
 
 
+def test_a_named_constant_has_a_gradient_like_any_node() -> None:
+    told = account("c = 3; f = c*x", {"x": 2})
+    run = sg.run("c = 3; d = 2 + c; f = d*x", {"x": 2})
+
+    assert ("c", 2.0) == (told.gates[0].label, told.gates[0].grad)
+    assert ("c*x", [2.0]) == (told.gates[-1].formula, [p.product for p in told.gates[0].paths])
+    assert (2.0, 2.0) == (run.grad["c"], run.grad["d"])
+    assert "df/dc = df/df × ∂f/∂c = 1 × 2 = 2" in str(sg.explain("c = 3; f = c*x", "c", {"x": 2}))
+
+
 def test_a_formula_that_is_a_constant_can_be_told() -> None:
     told = account("2 + 3", {})
 
