@@ -7,6 +7,7 @@ wrong order, so that operands stand in the order in which they are written.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right, insort
 
 from symgrad.show.draw_layers import Grid
@@ -95,7 +96,9 @@ def _swept(grid: Grid, *, forward: bool) -> None:
 def _mean(height: dict[int, int], side: list[tuple[int, float, float, float]]) -> float | None:
     if not side:
         return None
-    return sum(height[o] + REACH * (theirs - own) for o, own, theirs, _ in side) / len(side)
+    # Python's own sum rounds otherwise from 3.12 on, and near ties would fall another way.
+    levels = math.fsum(height[o] + REACH * (theirs - own) for o, own, theirs, _ in side)
+    return round(levels / len(side), 9)
 
 
 def _exchanged(grid: Grid) -> None:

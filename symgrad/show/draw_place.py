@@ -7,6 +7,7 @@ the values, so that chains of gates and passing wires lie on one straight line.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -121,8 +122,9 @@ def _settled(grid: Grid, column: list[int], y: list[float], gap: float, a: Side,
             offset += grid.boxes[above].down + grid.boxes[item].up + room
         near = a[item] if a is b else a[item] + b[item]
         near = near or grid.after[item] or grid.before[item]
-        weight = sum(w for *_, w in near)
-        want = sum(w * (y[o] + theirs - own) for o, own, theirs, w in near) / weight if near else 0
+        weight = math.fsum(w for *_, w in near)
+        pull = math.fsum(w * (y[o] + theirs - own) for o, own, theirs, w in near)
+        want = pull / weight if near else 0.0
         wants.append((want if near else y[item]) - offset)
         weights.append(weight or 0.01)
         offsets.append(offset)
