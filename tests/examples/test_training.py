@@ -150,7 +150,7 @@ def test_the_curve_is_written_to_the_last_bit(tmp_path: Path) -> None:
 
 def run_script(script: Path, folder: Path, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, str(script), "--steps", "1500", *options],
+        [sys.executable, str(script), "--steps", "1000", *options],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -166,7 +166,7 @@ def test_a_script_stopped_by_ctrl_c_and_resumed_has_the_curve_of_one_that_was_no
     stopped = run_script(script, tmp_path, "--out", "parts")
     assert stopped.stdout
     for line in stopped.stdout:
-        if line.startswith("step 75 of 1,500"):
+        if line.startswith("step 50 of 1,000"):
             break
     stopped.send_signal(signal.SIGINT)
     said = stopped.communicate(timeout=300)[0]
@@ -177,8 +177,8 @@ def test_a_script_stopped_by_ctrl_c_and_resumed_has_the_curve_of_one_that_was_no
 
     assert (0, 130, 0) == (uninterrupted.returncode, stopped.returncode, resumed.returncode)
     assert f"stopped after step {rows:,}; go on with --resume" in said
-    assert 75 <= rows < 1500
-    assert "2 layer(s): 1,500 steps" in told
+    assert 50 <= rows < 1000
+    assert "2 layer(s): 1,000 steps" in told
     for name in ("linear/curve.csv", "net/curve.csv", "net/curve.svg"):
         whole, parts = ((tmp_path / folder / name).read_bytes() for folder in ("whole", "parts"))
         assert whole == parts
