@@ -112,6 +112,62 @@ def test_the_lines_of_a_block_are_its_gradient(rng: np.random.Generator) -> None
     np.testing.assert_allclose(at["db"], dz.sum(axis=0), rtol=1e-12)
 
 
+def value_of(line: Any, known: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the value of a line's formula, where its names are known."""
+    symbols = [s for s in sorted(line.value.free_symbols, key=str) if str(s) in known]
+    fn = sg.compile(line.value, args=symbols, returns="value")
+    return np.asarray(fn(*(known[str(s)] for s in symbols)))
+
+
+def walked(
+    page: Any, start: dict[str, Any], xs: np.ndarray, bars: np.ndarray, weights: dict[str, Any]
+) -> dict[str, np.ndarray]:
+    """Walk the lines of a loop's page there and back; return the gradients of the weights."""
+    carried = [name for name, _ in page.inputs[: page.form.carries]]
+    now, steps = dict(start), []
+    for x in xs:
+        known = {**weights, "x[t]": x, **{f"{n}[t-1]": now[n] for n in carried}}
+        for line in page.forward:
+            known[line.names[0]] = value_of(line, known)
+        now = {n: known[f"{n}[t]"] for n in carried}
+        steps.append(known)
+    back = {n: np.zeros_like(now[n]) for n in carried}
+    sums = {f"d{name}": np.zeros_like(w) for name, w in weights.items()}
+    for known, bar in zip(reversed(steps), reversed(bars), strict=True):
+        known |= {"dy[t]": bar, **{f"d{n}[t]": back[n] for n in carried}}
+        for line in page.backward:
+            found = value_of(line, known)
+            if line.adds:
+                sums[line.names[0]] = sums[line.names[0]] + found
+            else:
+                known[line.names[0]] = found
+        back = {n: known[f"d{n}[t-1]"] for n in carried}
+    return sums
+
+
+@pytest.mark.parametrize("kind", recurrent.CELLS)
+def test_the_lines_of_a_loop_walked_by_hand_are_its_gradient(
+    kind: str, rng: np.random.Generator
+) -> None:
+    steps, batch, hidden, width = 3, 2, 4, 3
+    page, p = of_loop(kind).modules[1].page, recurrent.parameters(kind)
+    weights = {
+        name: rng.normal(size=[int(n) for n in t.shape])
+        for name, t in recurrent.parameters(kind, hidden, width).items()
+    }
+    xs, bars = rng.normal(size=(steps, batch, width)), rng.normal(size=(steps, batch, hidden))
+    start = {name: np.zeros((batch, hidden)) for name in recurrent.STATES[kind]}
+    ours = walked(page, start, xs, bars, weights)
+    data = tensors(xs=("T", "N", "D"), bars=("T", "N", "H"))
+    f = (recurrent.hidden_states(kind, data["xs"], p) * data["bars"]).sum()
+    theirs = sg.compile(f, [*data.values(), *p.values()], wrt=p, returns="grad")(
+        xs, bars, *weights.values()
+    )
+
+    for name, slope in theirs.items():
+        np.testing.assert_allclose(ours[f"d{name}"], slope, rtol=1e-10, atol=1e-12)
+
+
 def test_shared_parameters_add_their_gradients() -> None:
     f = (TWO(X, U, C) ** 2).sum() + (U**2).sum()
     said = statements(sg.outline(f, [U, C], depth=2))
