@@ -38,6 +38,10 @@ BACKWARD = (
     "Backward: from {} to the inputs; a gradient is the upstream gradient × the local gradient"
 )
 CLOSED = "Together: the gradient as a formula"
+SPACES = {
+    "symmetric": "(G + G.T)/2 of the sum G of what arrives",
+    "diagonal": "the diagonal of the sum of what arrives",
+}
 LONG = "(too long to be read; `grad` writes it)"
 INSIDE = "(through a block or a loop; `grad` writes it)"
 SHARED = "with these terms, each named once,"
@@ -200,10 +204,11 @@ class Derivation:
             if gate.node in self.wanted or not gate.wires:  # a condition has nothing to tell
                 yield Line(0, (), (total, Number(0.0, self.digits)), UNREACHED)
             return
-        several = len(gate.paths) > 1
+        count = len(gate.paths)
+        several = count > 1 or bool(gate.declared)
         if several:
-            count = len(gate.paths)
-            yield Line(0, (self._label(gate), Words(f"is read {count} times: {count} paths")))
+            ways = f"{count} times: {count} paths" if count > 1 else "once: 1 path"
+            yield Line(0, (self._label(gate), Words(f"is read {ways}")))
         for path in gate.paths[:MOST_STEPS]:
             yield from self._passed(gate, path, total=None if several else total)
         if several:
@@ -266,10 +271,15 @@ class Derivation:
         return self._distinct(chain)
 
     def _added(self, gate: GateAccount, total: Slope) -> Line:
-        """Return `df/db = 2 + 3 = 5`."""
+        """Return `df/db = 2 + 3 = 5`; by a declared matrix, the sum put on its space."""
         count = len(gate.paths)
+        if gate.declared:
+            chain = [gate.upstream, Words(SPACES[gate.declared])]
+            chain += [] if gate.grad is None else [Number(gate.grad)]
+            said = (self._label(gate), Words(f"is {gate.declared}:"))
+            return Line(1, said, self._distinct(chain))
         shaped = any(path.wire.is_map for path in gate.paths)
-        chain: list[Part] = [gate.upstream if shaped and gate.shape else total]
+        chain = [gate.upstream if shaped and gate.shape else total]
         if gate.grad is None or any(p.product is None for p in gate.paths):
             parts = [self._symbolic(gate, p) for p in gate.paths[:MOST_STEPS]]
             chain.append(pens.Sum(tuple(parts)))

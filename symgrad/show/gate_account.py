@@ -11,6 +11,7 @@ from typing import Any
 
 from symgrad.dag.nodes import CONSTANT, VARIABLE
 from symgrad.dag.patterns import COMPOSITES
+from symgrad.expr.matrices import facts_of
 from symgrad.expr.printer import text
 from symgrad.rules.opaque import CALLS, SCANS
 from symgrad.show.alone import constant
@@ -219,6 +220,15 @@ class GateAccount:
     def paths(self) -> tuple[Path, ...]:
         """The readers that its gradient comes from."""
         return tuple(self.account.paths(self.node))
+
+    @property
+    def declared(self) -> str:
+        """What the gradient by a declared matrix is made: "symmetric", "diagonal" or ""."""
+        nodes = self.account.nodes
+        if nodes.gates[self.node] is not VARIABLE or len(self.shape) != 2:
+            return ""
+        facts = facts_of(nodes.payloads[self.node])
+        return next((fact for fact in ("diagonal", "symmetric") if fact in facts), "")
 
     @cached_property
     def folded(self) -> tuple[int, ...]:

@@ -73,7 +73,8 @@ def arriving(gate: GateAccount, digits: int) -> str:
     terms = [product(path, digits) for path in spelled]
     more = f" + ... ({len(gate.paths)} paths)" if len(spelled) < len(gate.paths) else ""
     if len(terms) == 1 or any(path.wire.is_map for path in spelled):
-        return f"{total(terms)}{more} = {found}"
+        made = f", made {gate.declared}:" if gate.declared else " ="
+        return f"{total(terms)}{more}{made} {found}"
     sums = [shown(path.product, digits) for path in spelled]
     return f"{' + '.join(terms)}{more} = {total(sums)}{more and ' + ...'} = {found}"
 

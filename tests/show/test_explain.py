@@ -110,6 +110,18 @@ def test_matrices_of_any_size_are_told_without_numbers() -> None:
     assert "df/dW = 2*W@x@x.T   (shape m × n, as W)" in told
 
 
+def test_the_gradient_by_a_declared_matrix_is_put_on_its_space_in_words() -> None:
+    shapes, facts = {"A": ("n", "n"), "x": ("n",), "y": ("n",)}, {"A": ("symmetric",)}
+    f = sg.parse("y.T@A@x", shapes=shapes, assume=facts)
+    at = {"A": [[2.0, 1], [1, 3]], "x": [1, 2], "y": [3, 5]}
+    told = lines(sg.explain(f, "A", at))
+    end = "A is symmetric: dA = (G + G.T)/2 of the sum G of what arrives = [[3, 5.5], [5.5, 10]]"
+
+    assert "y@dv2.T = [[3, 6], [5, 10]]   (shape 2 × 2)" in told
+    assert end in told
+    assert "y@dv2.T, made symmetric: [[3, 5.5], [5.5, 10]]" in str(sg.run(f, at).table())
+
+
 def test_a_derivation_by_one_variable_leaves_the_others_out() -> None:
     told = str(sg.explain(CIRCUIT, "x", AT))
 
