@@ -14,6 +14,8 @@ from symgrad.show.draw_sheet import Scene
 from symgrad.show.draw_text import FONTS
 from symgrad.show.draw_theme import DARK, LOOKS, THEMES
 
+WIDEST = 2400.0  # pixels of a picture that shrinks to its page; a wider one is scrolled
+
 
 def svg(scene: Scene, theme: str = "auto") -> str:
     """Return a scene as the text of an SVG file.
@@ -32,10 +34,11 @@ def svg(scene: Scene, theme: str = "auto") -> str:
     name = "sg" + hashlib.sha256(seed).hexdigest()[:10]
     size = f"{_n(scene.width)} {_n(scene.height)}"
     width, height = size.split()
+    shrinks = ' style="max-width:100%;height:auto"' if scene.width <= WIDEST else ""
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" id="{name}" role="img" '
         f'aria-labelledby="{name}t {name}d" width="{width}" height="{height}" '
-        f'viewBox="0 0 {size}" font-family="{FONTS}" style="max-width:100%;height:auto">'
+        f'viewBox="0 0 {size}" font-family="{FONTS}"{shrinks}>'
     )
     lines = [
         head,

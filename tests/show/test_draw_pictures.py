@@ -383,6 +383,21 @@ def test_a_graph_too_large_for_one_picture_is_refused_with_advice() -> None:
     assert "t1000" in part.svg
 
 
+def test_a_picture_shrinks_to_its_page_unless_it_could_not_be_read() -> None:
+    chain = "; ".join(["t0 = sin(x)", *(f"t{k} = sin(t{k - 1})*x" for k in range(1, 30))])
+
+    assert "max-width:100%" in sg.draw("x*y").svg
+    assert "max-width" not in sg.draw(chain).svg
+
+
+def test_runs_and_accounts_are_drawn_as_they_were_made() -> None:
+    spelled = "1/(1 + exp(-x))"
+    made = sg.run(spelled, {"x": 1})
+
+    assert sg.draw(spelled, {"x": 1}, collapsed=None).svg == sg.draw(made).svg
+    assert sg.draw(account(made)).svg == sg.draw(made).svg
+
+
 def test_a_notebook_shows_pictures() -> None:
     assert sg.draw("x*y")._repr_svg_() == str(sg.draw("x*y"))
 
