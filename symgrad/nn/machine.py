@@ -109,6 +109,10 @@ def head_controls(raw: Any, width: Any, shifts: int) -> tuple[Any, ...]:
     rows = need_axes("head_controls", "`raw`", raw, 2)[0]
     because = f"the memory is {width} wide and there are {shifts} shifts"
     need_shape("head_controls", "raw", raw, rows, width + CONTROLS + shifts, because=because)
+    return _controls(raw, width, shifts)
+
+
+def _controls(raw: Any, width: Any, shifts: int) -> tuple[Any, ...]:
     edges = [0, width, width + 1, width + 2, width + 2 + shifts, width + 3 + shifts]
     key, strength, gate, shift, sharp = (raw[:, a:b] for a, b in itertools.pairwise(edges))
     return tanh(key), softplus(strength), sigmoid(gate), softmax(shift), 1 + softplus(sharp)
@@ -184,7 +188,7 @@ def _write(state: NTMState, told: Any) -> tuple[Any, Any]:
     width = state.memory.shape[2]
     shifts = _shifts("w_write", told.shape[1], 3 * width)
     first = told.shape[1] - 2 * width
-    controls = head_controls(told[:, :first], width, shifts)
+    controls = _controls(told, width, shifts)
     weights = addressing(state.memory, state.write_weights, *controls)
     erase, add = sigmoid(told[:, first : first + width]), tanh(told[:, first + width :])
     return write_memory(state.memory, weights, erase, add), weights

@@ -65,8 +65,14 @@ def tensors(block: Block) -> dict[str, Any]:
 
 def built(block: Block) -> tuple[Any, ...]:
     """Return the outputs of a block on its variables."""
-    made = eval(block.call, {"nn": nn, "sg": sg}, tensors(block))
-    return made if isinstance(made, tuple) else (made,)
+    return flat(eval(block.call, {"nn": nn, "sg": sg}, tensors(block)))
+
+
+def flat(made: Any) -> tuple[Any, ...]:
+    """Return what tuples in tuples hold."""
+    if not isinstance(made, tuple):
+        return (made,) if made is not None else ()
+    return tuple(inner for part in made for inner in flat(part))
 
 
 def upstream(block: Block) -> list[str]:
@@ -290,6 +296,32 @@ TURING = (
           source="Graves et al. 2014, sec. 3.3"),
 )  # fmt: skip
 
+HEADS_OF_MACHINE = {
+    "Wr": "D+6 H", "br": "D+6", "Ww": "3D+6 H", "bw": "3D+6", "Wo": "m H+D", "bo": "m",
+}  # fmt: skip
+STATE = {"M": "B P D", "r": "B P", "w": "B P", "read": "B D"}
+DRAWN = {"r": "distribution", "w": "distribution"}
+MACHINE = (
+    Block("a step with a feed-forward controller",
+          "nn.ntm_cell(nn.NTMState(M, r, w, read), x, "
+          "nn.NTMParameters(W, b, Wr, br, Ww, bw, Wo, bo))",
+          {**STATE, "x": "B n", "W": "H n+D", "b": "H", **HEADS_OF_MACHINE},
+          "M r w read x W b Wr br Ww bw Wo bo",
+          "machine(M, r, w, read, None, None, x, W, b, Wr, br, Ww, bw, Wo, bo)", draw=DRAWN,
+          parts={"h": "nn.tanh(nn.linear(sg.concat([x, read], axis=1), W, b))",
+                 "tr": "nn.linear(h, Wr, br)", "tw": "nn.linear(h, Ww, bw)"},
+          source="Graves et al. 2014, sec. 3"),
+    Block("a step with an LSTM controller",
+          "nn.ntm_cell(nn.NTMState(M, r, w, read, h, c), x, "
+          "nn.NTMParameters(W, b, Wr, br, Ww, bw, Wo, bo, V))",
+          {**STATE, "h": "B H", "c": "B H", "x": "B n", "W": "4H n+D", "b": "4H",
+           **HEADS_OF_MACHINE, "V": "4H H"},
+          "M r w read h c x W b Wr br Ww bw Wo bo V",
+          "machine(M, r, w, read, h, c, x, W, b, Wr, br, Ww, bw, Wo, bo, V)", draw=DRAWN,
+          parts={"a": "nn.linear(sg.concat([x, read], axis=1), W, b) + nn.linear(h, V)"},
+          source="Graves et al. 2014, sec. 3"),
+)  # fmt: skip
+
 SECTIONS = {
     "Activations": ACTIVATIONS,
     "Layers": LAYERS,
@@ -299,5 +331,6 @@ SECTIONS = {
     "Recurrent networks": SEQUENCES,
     "Attention": ATTENTION,
     "Parts of the Neural Turing Machine": TURING,
+    "The Neural Turing Machine": MACHINE,
 }
 BLOCKS = tuple(block for section in SECTIONS.values() for block in section)

@@ -72,10 +72,17 @@ def machine_step(state: Any, x: Any, p: Any) -> tuple[Any, ...]:
     return memory, r, w[:, :, 0], read, *(() if p.w_hh is None else (h, c)), y
 
 
+def machine(M: Any, r: Any, w: Any, read: Any, h: Any, c: Any, x: Any, *weights: Any) -> Any:
+    from symgrad import nn  # for the names of the fields only
+
+    state, parameters = nn.NTMState(M, r, w, read, h, c), nn.NTMParameters(*weights)
+    return machine_step(state, x, parameters)
+
+
 # --- running a row ---
 
 NAMES = {"torch": torch, "F": F, "two_heads": two_heads, "cosine": cosine, "shifted": shifted,
-         "addressed": addressed, "told": told}  # fmt: skip
+         "addressed": addressed, "told": told, "machine": machine}  # fmt: skip
 
 
 def leaves(values: dict[str, Any]) -> dict[str, Any]:

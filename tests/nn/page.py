@@ -15,6 +15,7 @@ import sympy
 
 import symgrad as sg
 from symgrad.dag.digraph import Graph
+from symgrad.errors import FormTooLargeError
 
 HERE = Path(__file__).parent
 DOCS = HERE.parents[1] / "docs"
@@ -93,12 +94,12 @@ def lines(block: Any) -> list[str]:
     by, loss = block.by.split(), TABLE["loss"](block)
     if block in TABLE["SEQUENCES"]:
         return [line.rstrip() for line in str(sg.outline(loss, by)).splitlines()]
-    gradients = sg.grad(loss, by)
-    found = [
-        *(f"{name} = {sg.text(o)}" for name, o in zip(called, outputs, strict=True)),
-        *(f"d{name} = {sg.text(g)}" for name, g in zip(by, gradients, strict=True)),
-    ]
-    return found if max(map(len, found)) <= WIDE else let(block, called, outputs, by, loss)
+    named = [*zip(called, outputs, strict=True)]
+    named += [(f"d{name}", g) for name, g in zip(by, sg.grad(loss, by), strict=True)]
+    try:
+        return [f"{name} = {sg.text(value, longest=WIDE)}" for name, value in named]
+    except FormTooLargeError:
+        return let(block, called, outputs, by, loss)
 
 
 def let(block: Any, called: Any, outputs: Any, by: list[str], loss: Any) -> list[str]:

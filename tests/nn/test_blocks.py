@@ -163,10 +163,8 @@ def test_shapes_in_letters_are_the_shapes_of_the_numbers(block: Any) -> None:
 
 def test_every_function_of_the_package_is_in_the_table() -> None:
     called = set(re.findall(r"nn\.(\w+)", " ".join(block.call for block in BLOCKS)))
-    # Other names of functions in the table, what is tested by its own page, and the machine, whose
-    # state is no plain argument: see `test_machine`.
-    elsewhere = {"silu", "softmax", "log_softmax", "logsumexp", "one_hot"}
-    machine = {"NTMParameters", "NTMState", "ntm", "ntm_cell", "ntm_shapes"}
+    elsewhere = {"silu", "softmax", "log_softmax", "logsumexp", "one_hot"}  # other names
+    machine = {"ntm", "ntm_shapes"}  # in `test_machine`
 
     assert set(nn.__all__) - elsewhere - machine == called
 
