@@ -28,6 +28,7 @@ from symgrad.show.derivation_pens import Line, Number, Part, Section, Slope, Tim
 from symgrad.show.sheet import UNREACHED, shown
 
 MOST_STEPS = 60  # nodes of each walk that are told
+MOST_PATHS = 12  # of a node that many read
 MOST_FORMS = 24  # closed forms at the end
 REGIONS = ("block", "loop")  # gates with gates inside
 LONGEST_FORM = 200  # nodes of one that is written out
@@ -209,8 +210,10 @@ class Derivation:
         if several:
             ways = f"{count} times: {count} paths" if count > 1 else "once: 1 path"
             yield Line(0, (self._label(gate), Words(f"is read {ways}")))
-        for path in gate.paths[:MOST_STEPS]:
+        for path in gate.paths[:MOST_PATHS]:
             yield from self._passed(gate, path, total=None if several else total)
+        if count > MOST_PATHS:
+            yield Line(1, (Words(f"... and {count - MOST_PATHS} more paths"),))
         if several:
             yield self._added(gate, total)
 
@@ -278,14 +281,15 @@ class Derivation:
             chain += [] if gate.grad is None else [Number(gate.grad)]
             said = (self._label(gate), Words(f"is {gate.declared}:"))
             return Line(1, said, self._distinct(chain))
+        rest = [Words("...")] if count > MOST_PATHS else []
         shaped = any(path.wire.is_map for path in gate.paths)
         chain = [gate.upstream if shaped and gate.shape else total]
         if gate.grad is None or any(p.product is None for p in gate.paths):
-            parts = [self._symbolic(gate, p) for p in gate.paths[:MOST_STEPS]]
-            chain.append(pens.Sum(tuple(parts)))
+            parts = [self._symbolic(gate, p) for p in gate.paths[:MOST_PATHS]]
+            chain.append(pens.Sum((*parts, *rest)))
         else:
-            products = [Number(p.product, self.digits) for p in gate.paths[:MOST_STEPS]]
-            chain += [pens.Sum(tuple(products)), Number(gate.grad)]
+            products = [Number(p.product, self.digits) for p in gate.paths[:MOST_PATHS]]
+            chain += [pens.Sum((*products, *rest)), Number(gate.grad)]
         return Line(1, (Words(f"{count} paths:"),), self._distinct(chain))
 
     def _symbolic(self, gate: GateAccount, path: Path) -> Part:

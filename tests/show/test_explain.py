@@ -168,6 +168,13 @@ def test_long_chains_are_told_in_part() -> None:
     assert len(told.splitlines()) < 400
 
 
+def test_a_node_that_many_read_says_how_many_paths_are_left_out() -> None:
+    told = lines(sg.explain(" + ".join(f"x*y{k}" for k in range(30)), "x"))
+
+    assert "... and 18 more paths" in told
+    assert any(line.startswith("30 paths: df/dx = ") and line.endswith("...") for line in told)
+
+
 @pytest.mark.parametrize(
     ("error", "ask"),
     [
