@@ -14,7 +14,7 @@ from sympy import Expr, Rational, S
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.dag.nodes import ADD, CONSTANT, DIV, MUL, NEG, POW, SQRT, SUB, VARIABLE, Nodes
-from symgrad.dag.regions import Region
+from symgrad.dag.regions import Region, depth
 from symgrad.expr import hypergeometric, literal
 from symgrad.expr import tensors as build
 from symgrad.expr.region import Block, Call, RegionBlock, Scan, as_operand
@@ -94,7 +94,9 @@ def as_block(region: Region) -> Block:
     """Return the region as a SymPy block with the same inputs and outputs; always the same one."""
     found: Block | None = region.derived.get("block")
     if found is None and region.nodes.shapes:
-        found = region.derived.setdefault("block", RegionBlock(region))
+        made = RegionBlock(region)
+        made.depth = depth(region.nodes) + 1
+        found = region.derived.setdefault("block", made)
     if found is None:
         inputs = [region.nodes.payloads[i] for i in region.inputs]
         made = Block(region.name, inputs, write_all(region.nodes, region.outputs))

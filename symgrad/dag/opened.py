@@ -13,12 +13,12 @@ from typing import Any
 from sympy import Expr, Integer
 
 from symgrad.dag.nodes import VARIABLE, Grower, Nodes, reachable
-from symgrad.dag.regions import Region
+from symgrad.dag.regions import Region, nested
 from symgrad.errors import UnsupportedError
 from symgrad.expr.matching import replaced
 from symgrad.rules import einsums, opaque
 
-MOST_NODES = 20_000_000  # of a table with all calls written out: some gigabytes
+MOST_NODES = 2_000_000  # of a table with all calls written out: some gigabytes
 Table = tuple[Nodes, list[int]]
 
 
@@ -32,6 +32,7 @@ def opened(nodes: Nodes, outputs: Sequence[int]) -> Table:
     """
     if not any(g in opaque.OF_TENSORS for g in nodes.gates):
         return nodes, list(outputs)
+    check_length(nodes, "the formula")
     made = Nodes()
     moved = copied(made, nodes, reachable(nodes, outputs), {}, {})
     return joined(made, [moved[o] for o in outputs])
@@ -42,6 +43,7 @@ def unrolled(region: Region, sizes: tuple[Any, ...]) -> Table:
 
     The first nodes of the table are its inputs.
     """
+    check_length(region.nodes, f"block `{region.name}`")
     made = Nodes()
     known = dict(zip(region.sizes, sizes, strict=True))
     shapes, _ = region.bound_shapes(sizes)
@@ -102,15 +104,35 @@ def copied(
 
 def _written(made: Nodes, region: Region, args: Sequence[int], sizes: Any) -> list[int]:
     """Write a block out at operands; blocks are nested at most a hundred deep."""
-    if len(made) > MOST_NODES:
-        raise UnsupportedError(
-            f"with every call written out, the formula has more than {MOST_NODES} nodes; repeat "
-            f"`{region.name}` with `sg.scan`"
-        )
     placed = dict(zip(region.inputs, args, strict=True))
     known = dict(zip(region.sizes, sizes, strict=True))
     moved = copied(made, region.nodes, reachable(region.nodes, region.outputs), placed, known)
     return [moved[o] for o in region.outputs]
+
+
+def check_length(nodes: Nodes, what: str) -> None:
+    """Refuse a table that would be too long with its calls written out, before it is.
+
+    Raises
+    ------
+    UnsupportedError
+        If blocks that call blocks several times, many levels deep, are in it.
+    """
+    for region in nested(nodes):
+        if "length" not in region.derived:
+            region.derived["length"] = _length(region.nodes)
+    if _length(nodes) > MOST_NODES:
+        raise UnsupportedError(
+            f"{what} has {_length(nodes):.3g} nodes with every call of its blocks written out, "
+            f"more than {MOST_NODES:.3g}; repeat a block with `sg.scan`"
+        )
+
+
+def _length(nodes: Nodes) -> float:
+    """Return how many nodes a table has with calls written out; those inside are counted."""
+    rows = zip(nodes.gates, nodes.args, nodes.payloads, strict=True)
+    calls = {(p[0], args, p[2]) for gate, args, p in rows if gate is opaque.TENSOR_CALL}
+    return float(len(nodes)) + sum(region.derived["length"] for region, _, _ in calls)
 
 
 def rebound(value: Any, sizes: Mapping[Any, Any]) -> Any:

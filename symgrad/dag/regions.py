@@ -154,3 +154,11 @@ def nested(nodes: Nodes) -> list[Region]:
             raise GraphError(f"region `{region.name}` is inside itself; use `scan` to repeat it")
         stack.extend(reversed(inner))
     return list(done.values())
+
+
+def depth(nodes: Nodes) -> int:
+    """Return how deep regions are nested in a table."""
+    levels: dict[int, int] = {}
+    for region in nested(nodes):
+        levels[id(region)] = 1 + max((levels[id(r)] for r in owned(region.nodes)), default=0)
+    return max(levels.values(), default=0)

@@ -18,7 +18,7 @@ from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes, reachable
 from symgrad.dag.owners import check_owner, check_sizes
 from symgrad.dag.regions import Region, nested, owned
 from symgrad.errors import GraphError
-from symgrad.expr.region import DEEPEST
+from symgrad.expr.region import DEEPEST, DEEPEST_OF_TENSORS
 from symgrad.rules import opaque
 from symgrad.rules.row import Gate
 
@@ -61,8 +61,9 @@ def validate(nodes: Nodes, outputs: Sequence[int], names: Mapping[str, int]) -> 
         check_region(region)
         inner = max((depths[id(r)] for r in owned(region.nodes)), default=0)
         depths[id(region)] = inner + 1
-        if inner >= DEEPEST:
-            raise GraphError(f"region `{region.name}` is more than {DEEPEST} levels deep")
+        deepest = DEEPEST_OF_TENSORS if region.nodes.shapes else DEEPEST
+        if inner >= deepest:
+            raise GraphError(f"region `{region.name}` is more than {deepest} levels deep")
 
 
 def check_region(region: Region) -> None:

@@ -23,6 +23,7 @@ from symgrad.registry import service
 
 WHOLES = (sympy.Sum, sympy.Product, sympy.Integral, sympy.Derivative, sympy.Subs)
 DEEPEST = 100  # levels of blocks in blocks: their regions are derived inside one another
+DEEPEST_OF_TENSORS = 50  # a level of them takes twice as much of Python's stack
 
 
 class Block(sympy.Atom):  # type: ignore[misc]
@@ -294,9 +295,10 @@ def _checked_depth(name: str, symbols: Sequence[Any], values: Sequence[Any]) -> 
             f"block `{name}` has the inputs `{listed}` and {len(values)} outputs; "
             "give each input once, and at least one output"
         )
-    if depth >= DEEPEST:
+    deepest = DEEPEST_OF_TENSORS if any(map(_wide, (*symbols, *values))) else DEEPEST
+    if depth >= deepest:
         raise UnsupportedError(
-            f"block `{name}` calls blocks that call blocks, {DEEPEST} levels deep; "
+            f"block `{name}` calls blocks that call blocks, {deepest} levels deep; "
             "write some of them out, or repeat one with `scan`"
         )
     return depth

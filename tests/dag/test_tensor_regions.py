@@ -304,3 +304,27 @@ def test_calls_are_written_out_and_loops_keep_only_what_waits_for_a_carry() -> N
 
     assert 2 == len(outputs)
     assert 1 == len(products)  # h @ U; x @ W is one product before the loop
+
+
+def test_blocks_that_call_blocks_twice_many_levels_deep_are_derived_but_not_written_out() -> None:
+    x = sg.tensor("x", "N")
+    made = sg.block("b", [x], sg.map("sin", x))
+    for _ in range(40):
+        made = sg.block("b", [x], made(made(x)) + made(2 * x))
+    f = sg.sum(made(sg.tensor("v", 3)))
+
+    assert len(sg.grad(f, form="graph")) < 10
+    with pytest.raises(UnsupportedError, match="every call of its blocks written out"):
+        sg.compile(f)
+
+
+def test_blocks_nest_fifty_levels_deep_and_no_deeper() -> None:
+    x = sg.tensor("x", "N")
+    made = sg.block("b", [x], sg.map("sin", x))
+    for _ in range(49):
+        made = sg.block("b", [x], made(x) + x)
+    f = sg.sum(made(sg.tensor("v", 3)))
+
+    np.testing.assert_allclose(sg.compile(f, returns="grad")(np.zeros(3))[0], np.full(3, 50.0))
+    with pytest.raises(UnsupportedError, match="50 levels deep"):
+        sg.block("b", [x], made(x) + x)
