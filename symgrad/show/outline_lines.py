@@ -38,6 +38,17 @@ class Pulled:
         """Whether it is the body of a loop."""
         return isinstance(self.derived, LinearLoop)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """How many cotangents it gives, and of how many it is made."""
+        found = self.derived
+        given = (
+            len(found.region.inputs)
+            if isinstance(found, Derived)
+            else len(found.carried) + len(found.seeds)
+        )
+        return len(found.results), given
+
     def bars(self, operands: Sequence[Any]) -> tuple[Any, ...]:
         """Return the cotangents among the operands of a call; of a loop, those that are not 0."""
         if isinstance(self.derived, Derived):

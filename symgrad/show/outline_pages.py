@@ -201,11 +201,10 @@ def block_page(region: Region, pulled: Pulled | None, derived: Mapping[int, Pull
         assert isinstance(pulled.derived, Derived)
         back = pulled.derived.region
         results = pulled.derived.results.items()
-        names = [f"d{label(region.symbols[k])}" for k, _ in results]
+        names = [fresh(f"d{label(region.symbols[k])}", taken) for k, _ in results]
         wanted = [(n, back.outputs[place]) for n, (_, place) in zip(names, results, strict=True)]
         bars = back.symbols[len(region.inputs) :]
-        shown = [_bar_name(label(s), outputs) for s in bars]
-        taken.update(shown)
+        shown = [fresh(_bar_name(label(s), outputs), taken) for s in bars]
         draft = Draft(back.nodes, forward, wanted)
         draft.symbols = {s: like(s, n) for s, n in zip(bars, shown, strict=True)}
     ahead, behind = draft.lines(derived, taken)
@@ -293,16 +292,17 @@ def _backward(
         *(names[k] for k in parts.params),
     ]
     symbols = {s: like(s, n) for s, n in zip(linear.symbols, given, strict=True)}
-    taken.update(given)
+    taken.update(name for name in given if name.endswith("]"))
     sums = {linear.inputs[len(loop.carried) + j] for j in range(len(loop.gathered))}
     wanted, adds = [], set()
     for k, place in loop.results.items():
         node = linear.outputs[place]
-        if k in loop.gathered:
-            adds.add(f"d{names[k]}")
-            node = _added(linear.nodes, node, sums)
         time = "[t-1]" if k < carries else "[t]" if k < carries + streams else ""
-        wanted.append((f"d{names[k]}{time}", node))
+        name = fresh(f"d{names[k]}{time}", taken)
+        if k in loop.gathered:
+            adds.add(name)
+            node = _added(linear.nodes, node, sums)
+        wanted.append((name, node))
     return Draft(linear.nodes, [], wanted, {}, symbols, frozenset(adds))
 
 

@@ -20,7 +20,7 @@ from symgrad.errors import UnknownNameError, hint
 from symgrad.expr.symbols import label
 from symgrad.rules import opaque
 from symgrad.show import outline_text
-from symgrad.show.outline_lines import Pulled, names_of_calls, pullbacks
+from symgrad.show.outline_lines import Pulled, fresh, names_of_calls, pullbacks
 from symgrad.show.outline_pages import Draft, Page, block_page, loop_page
 
 
@@ -149,7 +149,7 @@ def _outline(
     more: Sequence[str],
 ) -> Outline:
     grown, inner = _grown(source, wanted, kinks)
-    derived = _derived(grown)
+    derived = _derived(source, grown)
     modules = _modules(_network(grown, inner, names, derived), derived)
     shapes = [() if n is None else source.nodes.shapes.get(n, ()) for n in wanted]
     parameters = tuple(zip(names, shapes, strict=True))
@@ -174,10 +174,10 @@ def _grown(source: Graph, wanted: Sequence[int | None], kinks: str) -> tuple[Gra
     return growth.freeze([value, *inner, *bars]), len(inner)
 
 
-def _derived(grown: Graph) -> dict[int, Pulled]:
-    """Return the derived regions that a grown graph calls, by identity."""
+def _derived(source: Graph, grown: Graph) -> dict[int, Pulled]:
+    """Return the derived regions that a graph calls since it has grown, by identity."""
     every = nested(grown.nodes)
-    held = {id(region) for region in every}
+    held = {id(region) for region in every} - {id(region) for region in nested(source.nodes)}
     origins = {id(r): r for region in every for r in (region, region.plain)}
     return {key: pulled for key, pulled in pullbacks(origins.values()).items() if key in held}
 
@@ -190,8 +190,9 @@ def _network(grown: Graph, inner: int, names: Sequence[str], derived: Mapping[in
     given = {node: name for name, node in reversed(list(grown.names.items()))}
     given.setdefault(value, "f" if "f" not in taken else "loss")
     known = names_of_calls(nodes, reachable(nodes, [value]), given, derived, taken, {})
-    named = {b: f"d{known[v]}" for v, b in zip(values, bars[len(names) :], strict=True)}
-    wanted = [(f"d{name}", bar) for name, bar in zip(names, bars, strict=False)]
+    wanted = [(fresh(f"d{name}", taken), bar) for name, bar in zip(names, bars, strict=False)]
+    pairs = zip(values, bars[len(names) :], strict=True)
+    named = {bar: fresh(f"d{known[node]}", taken) for node, bar in pairs}
     own = {node: name for node, name in known.items() if node != value}
     draft = Draft(nodes, [(known[value], value)], wanted, {**named, **own})
     ahead, behind = draft.lines(derived, taken)
@@ -205,7 +206,7 @@ def _modules(top: Page, derived: Mapping[int, Pulled]) -> list[Module]:
     best: dict[int, Pulled] = {}
     for pulled in derived.values():
         before = best.get(id(pulled.origin))
-        if before is None or len(pulled.derived.results) > len(before.derived.results):
+        if before is None or pulled.size > before.size:
             best[id(pulled.origin)] = pulled
     pages: dict[int, tuple[Page, int]] = {0: (top, 0)}
     counts, queue = {0: 1}, [(0, top, 0)]

@@ -1,6 +1,6 @@
-"""Measure the lecture's systems, and print the rows as Markdown.
+"""Measure the lecture's systems, and write `docs/systems.md`.
 
-    python -m tests.benchmarks.systems [--rows NAME ...] [--batch 4]
+    python -m tests.benchmarks.systems [--rows NAME ...] [--batch 4] [--output PATH]
 
 Every row is a process of its own. Steps of symgrad and of what is written by hand for torch and
 JAX take turns in one process, in single precision; each is the best of some turns. Needs the
@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ import symgrad as sg
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "docs" / "examples"), str(ROOT / "tests" / "systems")]
 
-TURNS = 4
+TURNS = 10
 STEPS = 100  # of the LSTM
 SMALL = np.float32
 
@@ -250,22 +252,47 @@ ROWS = {
 }
 
 
+HEAD = """# The lecture's systems, measured
+
+Written by `python -m tests.benchmarks.systems`; {versions}, {cores} cores. Each row is a process
+of its own. Steps are in single precision, AlexNet's at batch {batch}; those of symgrad and those
+written by hand take turns, and the best of {turns} counts.
+
+| what | measured |
+|---|---|
+"""
+
+
+def rows(names: Sequence[str], batch: int) -> list[str]:
+    """Return a row of Markdown for each measurement, printed as it comes."""
+    found = []
+    for name in names:
+        command = [sys.executable, "-m", "tests.benchmarks.systems", "--worker", name]
+        command += ["--batch", str(batch)]
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+        for what, shown in json.loads(done.stdout.splitlines()[-1]).items():
+            found.append(f"| {what} | {shown} |")
+            print(found[-1], flush=True)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.systems")
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
     parser.add_argument("--batch", type=int, default=4, help="of AlexNet's steps")
+    parser.add_argument("--output", type=Path, help="where the page is written")
     parser.add_argument("--worker", choices=ROWS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:
         print(json.dumps(ROWS[given.worker](given.batch)))
         return
-    print("| what | measured |\n|---|---|")
-    for row in given.rows:
-        command = [sys.executable, "-m", "tests.benchmarks.systems", "--worker", row]
-        command += ["--batch", str(given.batch)]
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-        for what, shown in json.loads(done.stdout.splitlines()[-1]).items():
-            print(f"| {what} | {shown} |", flush=True)
+    measured = rows(given.rows, given.batch)
+    if given.output:
+        held = ("symgrad", "numpy", "jax", "torch")
+        versions = ", ".join(f"{name} {version(name)}" for name in held)
+        cores = len(os.sched_getaffinity(0))
+        head = HEAD.format(versions=versions, cores=cores, batch=given.batch, turns=TURNS)
+        given.output.write_text(head + "\n".join(measured) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

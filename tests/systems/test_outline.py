@@ -280,6 +280,40 @@ def test_text_that_names_values_keeps_the_names() -> None:
     assert {"q = x*y", "dq = 2*q + 1", "dx = dq*y"} <= said
 
 
+def test_names_of_cotangents_keep_clear_of_names_of_inputs() -> None:
+    given = tensors(out=("N", "D"), w=("D", "D"), dw=("D", "D"))
+    out, w, dw = given.values()
+    dense = sg.block("dense", given.values(), [sg.map("tanh", out @ w) @ dw, out.sum()])
+    h1, f, dh1 = sg.tensor("h1", 4, 3), sg.tensor("f", 3, 3), sg.tensor("dh1", 3, 3)
+    value, total = dense(h1, f, dh1)
+    outline = sg.outline((dense(value, f, dh1)[0] ** 2).sum() * total, [h1, f, dh1])
+
+    for module in outline.modules:
+        names = [n for line in (*module.page.forward, *module.page.backward) for n in line.names]
+        names = [n for n in names if n != "_"]
+        assert len(names) == len(set(names))
+        assert not {name for name, _ in module.page.inputs}.intersection(names)
+    assert 2 == len(outline.modules)
+
+
+def test_the_gradient_of_a_gradient_is_an_outline_too() -> None:
+    x, W, b = LAYER.values()
+    slope = sg.grad((ONE(x, W, b) ** 2).sum(), W)
+    outline = sg.outline((slope**2).sum(), [W, b])
+
+    assert {"", "layer", "dlayer"} == {m.page.name for m in outline.modules}
+    assert "ddlayer(" in str(outline)
+
+
+def test_loops_in_a_row_hand_their_gradients_on() -> None:
+    p, xs = recurrent.parameters("RNN", 3, 3), sg.tensor("xs", "T", 2, 3)
+    states = recurrent.hidden_states("RNN", xs, p)
+    said = statements(sg.outline((recurrent.hidden_states("RNN", states, p) ** 2).sum(), p))
+
+    assert {"dw_hh = dw_hh1 + dw_hh2", "dw_ih = dw_ih1 + dw_ih2"} <= said
+    assert "RNN, t = 1..T, run twice: carries h (N, H)" in said
+
+
 def test_an_unknown_module_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UnknownNameError, match="did you mean `layer`"):
         sg.outline((TWO(X, U, C) ** 2).sum(), open="layr")
