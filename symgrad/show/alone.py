@@ -24,7 +24,11 @@ from symgrad.expr.tensors import AnyTensor
 from symgrad.rules.einsums import SIZE
 from symgrad.rules.opaque import OWNERS
 
-REFUSED = (SymgradError, RecursionError, TypeError, ValueError, AttributeError, NotImplementedError)
+# What SymPy and the printers raise on what they cannot write; SymPy asserts inside `Piecewise`.
+REFUSED = (
+    *(SymgradError, RecursionError, TypeError, ValueError, AttributeError, NotImplementedError),
+    AssertionError,
+)
 SMALL = 12  # nodes of a constant that is written out inside its gate
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from symgrad.dag.digraph import Graph, graph
 from symgrad.dag.express import write_all
 from symgrad.dag.nodes import CONSTANT, VARIABLE
-from symgrad.errors import ShapeError, SymgradError, UnsupportedError
+from symgrad.errors import ShapeError, UnsupportedError
 from symgrad.expr.matrices import facts_of
 from symgrad.expr.printer import text
 from symgrad.expr.reader import Parsed, parse
@@ -147,8 +147,16 @@ def _close(found: Record, told: Account) -> None:
     nodes = {folded_up.by_node[n].label: n for n in folded_up.graph.input_nodes}
     for entry in found["inputs"]:
         form = folded_up.gradient(nodes[entry["name"]]) if entry["name"] in nodes else None
-        if form is not None and len(text(form)) <= LONG:
-            found["gates"][entry["gate"]]["closed"] = _formula(form)
+        if form is not None:
+            found["gates"][entry["gate"]]["closed"] = _short(form)
+
+
+def _short(form: Any) -> Record | None:
+    """Return a formula that is not too long, or None."""
+    try:
+        return _formula(form) if len(text(form)) <= LONG else None
+    except REFUSED:
+        return None
 
 
 def _whole(f: Any, told: Account) -> Record:
@@ -201,7 +209,7 @@ class _Teller:
         told = self._told
         found: list[Record] = []
         folded_at: dict[int, int] = {}
-        for gate in told.gates:
+        for gate in self._told_gates():
             self._place[gate.node] = len(found)
             found.append(self._gate(told, gate, gate.node))
             group = self._groups.get(gate.node)
@@ -221,6 +229,13 @@ class _Teller:
             "templates": self._writer.templates,
             "refusal": self._sentence(),
         }
+
+    def _told_gates(self) -> list[GateAccount]:
+        """Return the gates that are shown: a long constant is one leaf, without what it is of."""
+        nodes, told = self._told.nodes, self._told
+        read = {w.source for g in told.gates if not nodes.constant[g.node] for w in g.wires}
+        kept = read | set(told.outputs)
+        return [g for g in told.gates if not nodes.constant[g.node] or g.node in kept]
 
     def _block_parts(self, folded_at: Mapping[int, int]) -> list[Record]:
         """Return the blocks that are written out, each a part that begins folded."""
@@ -249,18 +264,19 @@ class _Teller:
 
     def _gate(self, told: Account, gate: GateAccount, node: int) -> Record:
         """Return one gate; `node` is where its wires lead from in the whole."""
+        constant = bool(told.nodes.constant[gate.node])
         positions = [w.position for w in gate.wires]
         return {
             "name": gate.name,
             "label": gate.label,
             "symbol": gate.symbol,
-            "kind": gate.kind,
+            "kind": "constant" if constant else gate.kind,
             "role": gate.role,
             "rule": gate.rule,
             "shape": [int(n) for n in gate.shape],
             "formula": self._written(told, gate),
             "closed": None,
-            "wires": self._wires(gate, self._maps(told, gate, positions)),
+            "wires": [] if constant else self._wires(gate, self._maps(told, gate, positions)),
             "operation": self._operation(gate),
             "value": self._number(self._value(told, gate)) if self._keeps(told, gate) else None,
             "grad": self._grad(told, gate) if self._spelled or self._refused else None,
@@ -305,7 +321,11 @@ class _Teller:
             moves = [not told.nodes.constant[told.nodes.args[gate.node][p]] for p in positions]
             return [0 if reached and m else -1 for m in moves]
         values = self._values if told is self._told else constant_values(told)
-        return maps(self._writer, told.nodes, gate.node, positions, values)
+        moving = [p for p in positions if not told.nodes.constant[told.nodes.args[gate.node][p]]]
+        found = dict(
+            zip(moving, maps(self._writer, told.nodes, gate.node, moving, values), strict=True)
+        )
+        return [found.get(p, -1) for p in positions]
 
     def _wires(self, gate: GateAccount, places: list[int]) -> list[Record]:
         return [self._wire(w, place) for w, place in zip(gate.wires, places, strict=True)]
@@ -365,5 +385,5 @@ class _Teller:
             if self._spelled:
                 return _formula(found)
             return _said(text(found))
-        except SymgradError:
+        except REFUSED:
             return _said(str(found))
