@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
 from typing import Any
 
-from symgrad.numeric.kernels_pools import Strided
+from symgrad.numeric.kernels_pools import SMALL, Strided
 
 Array = Any
 Kernel = Callable[..., Any]
@@ -107,6 +107,16 @@ def fold(payload: Any) -> Kernel:
     return run
 
 
+def counted(truths: Sequence[Array]) -> Array:
+    """Return how many truths hold, in as few bytes as may be."""
+    import torch
+
+    found = truths[0].to(torch.uint8 if len(truths) < SMALL else torch.int32)
+    for one in truths[1:]:
+        found = found + one
+    return found
+
+
 def strided() -> Strided:
     """Return what poolings need of torch."""
     import torch
@@ -115,8 +125,8 @@ def strided() -> Strided:
         padded=partial(widened, torch),
         zeros=lambda shape, like: like.new_zeros(shape),
         larger=lambda x, y, out: torch.maximum(x, y),
-        plus=lambda x, y, out: x + y,
-        number=lambda truths, like: truths.to(like.dtype),
+        plus=lambda x, y, out: x + y if out is None else out.add_(y),
+        count=counted,
     )
 
 

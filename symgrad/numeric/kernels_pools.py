@@ -17,6 +17,7 @@ from symgrad.numeric.kernels_convolution import padded, trimmed
 
 Array = Any
 Kernel = Callable[..., Any]
+SMALL = 256  # truths whose number one byte may not hold
 Places = tuple[Any, ...]  # slices behind an ellipsis
 
 
@@ -32,15 +33,15 @@ class Strided:
         `(shape, like)` to zeros.
     larger, plus : callable
         `(x, y, out)` to an array, which may be `out`; None is no place to write to.
-    number : callable
-        `(truths, like)` to 0 and 1 in the type of an array.
+    count : callable
+        Truths of one shape to how many of them hold, in whole numbers.
     """
 
     padded: Callable[[Array, Any, float], Array]
     zeros: Callable[[Sequence[int], Array], Array]
     larger: Callable[[Array, Array, Array | None], Array]
     plus: Callable[[Array, Array, Array | None], Array]
-    number: Callable[[Array, Array], Array]
+    count: Callable[[Sequence[Array]], Array]
 
 
 def planners(strided: Strided) -> dict[str, Callable[[Any], Kernel]]:
@@ -73,8 +74,8 @@ def planners(strided: Strided) -> dict[str, Callable[[Any], Kernel]]:
         def run(x: Array, top: Array, bar: Array) -> Array:
             wide = strided.padded(x, moves[2], -math.inf)
             views = list(_windows(moves, top.shape[-len(spatial) :]))
-            tied = [strided.number(wide[at] == top, x) for at in views]
-            share = bar / sum(tied[1:], start=tied[0])
+            tied = [wide[at] == top for at in views]
+            share = bar / strided.count(tied)
             found = strided.zeros(wide.shape, x)
             for at, won in zip(views, tied, strict=True):
                 found[at] += won * share  # 0 times nan is nan, as it must be
@@ -130,11 +131,19 @@ def _windows(moves: Any, positions: Sequence[int]) -> Iterator[Places]:
         )
 
 
+def counted(truths: Sequence[Array]) -> Array:
+    """Return how many truths hold, in as few bytes as may be."""
+    found = truths[0].astype(np.uint8 if len(truths) < SMALL else np.uint16)
+    for one in truths[1:]:
+        np.add(found, one, out=found)
+    return found
+
+
 NUMPY = Strided(
     padded=padded,
     zeros=lambda shape, like: np.zeros(shape, like.dtype),
     larger=lambda x, y, out: np.maximum(x, y, out=out),
     plus=lambda x, y, out: np.add(x, y, out=out),
-    number=lambda truths, like: truths.astype(like.dtype),
+    count=counted,
 )
 PLANNERS = planners(NUMPY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -14,6 +15,9 @@ import numpy as np
 from tests.benchmarks.matrices import HESSIANS
 from tests.benchmarks.native import NATIVES, Ready, points_of
 from tests.benchmarks.native_problems import NATIVE
+from tests.benchmarks.net_contenders import STEPPERS, peak, present
+from tests.benchmarks.net_contenders import answer_of as net_answer
+from tests.benchmarks.nets import GPU_NETS, NETS
 from tests.benchmarks.sparse import SPARSE, point_of
 
 Found = dict[str, float]
@@ -66,6 +70,20 @@ def sparse(size: str, contender: str) -> Found:
     return {"ready": ready, "single": often(call), "answer": answer}
 
 
+def steps(nets: dict[str, Any], device: str, problem: str, contender: str) -> Found:
+    """Time a training step; nothing but a mark where the device is not there."""
+    chosen = STEPPERS[contender]
+    for package in ("symgrad", chosen.package):
+        importlib.import_module(package)
+    if not present(chosen.package, device):
+        return {"absent": 1.0}
+    before = peak()
+    made, call = once(lambda: chosen.make(nets[problem], device))
+    first, _ = once(call)
+    found = {"ready": made + first, "single": often(call), "bytes": float(peak() - before)}
+    return found | {"answer": net_answer(call())}
+
+
 def once(work: Callable[[], Any]) -> tuple[float, Any]:
     gc.collect()
     start = perf_counter()
@@ -108,4 +126,6 @@ RUNS: dict[str, Callable[[str, str], Found]] = {
     "native": native,
     "hessian": hessian,
     "sparse": sparse,
+    "nets": partial(steps, NETS, "cpu"),
+    "gpu": partial(steps, GPU_NETS, "gpu"),
 }

@@ -9,6 +9,8 @@ from tests.benchmarks.contenders import Contender
 from tests.benchmarks.matrices import HESSIANS, TITLES
 from tests.benchmarks.native import NATIVES
 from tests.benchmarks.native_problems import NATIVE
+from tests.benchmarks.net_contenders import STEPPERS
+from tests.benchmarks.nets import GPU_NETS, NETS, SLOW_NETS
 from tests.benchmarks.sparse import SPARSE, SPARSE_SIZES
 from tests.benchmarks.worker import Found
 
@@ -16,7 +18,7 @@ Job = tuple[str, ...]
 Group = list[tuple[Job, int]]
 
 LIMIT_SECONDS = {"derive": 100, "load": 100, "grow": 900, "hold": 900}  # of processor time
-LIMIT_SECONDS |= {"native": 300, "hessian": 300, "sparse": 300}
+LIMIT_SECONDS |= {"native": 300, "hessian": 300, "sparse": 300, "nets": 600, "gpu": 900}
 LIMIT_BYTES = 4 * 2**30
 LIMIT_BYTES_NATIVE = 32 * 2**30  # of addresses, which compilers take and do not use
 
@@ -39,6 +41,7 @@ class Plan:
     sizes: tuple[int, ...]
     held: int
     seen: int
+    slow_nets: bool
 
     def groups(self, contenders: dict[str, Contender]) -> list[Group]:
         """Return the jobs that take turns with each other, and how often each is due."""
@@ -51,10 +54,18 @@ class Plan:
             *([(job, self.native_due(job)) for job in natives(p)] for p in NATIVE),
             [(("hessian", p, name), self.native_turns) for p in TITLES for name in HESSIANS],
             [(job, self.native_turns) for job in sparse_jobs()],
+            *([(job, self.native_turns) for job in jobs] for jobs in self.net_jobs()),
         ]
 
     def native_due(self, job: Job) -> int:
         return 1 if NATIVES[job[2]].slow else self.native_turns
+
+    def net_jobs(self) -> Iterable[list[Job]]:
+        """Return the jobs of each network; those of one take turns."""
+        for kind, nets in (("nets", NETS), ("gpu", GPU_NETS)):
+            for name in nets:
+                if kind == "gpu" or self.slow_nets or name not in SLOW_NETS:
+                    yield [job for job in NET_JOBS if job[:2] == (kind, name)]
 
     def due(self, contender: Contender) -> int:
         return self.slow_turns if contender.slow else self.turns
@@ -66,6 +77,13 @@ class Plan:
 
 PROBLEMS = ("mlp16", "rosen500", "deep100")
 FAMILIES = ("deep", "rosen")
+NET_JOBS: list[Job] = [
+    (kind, net, name)
+    for kind, nets, device in (("nets", NETS, "cpu"), ("gpu", GPU_NETS, "gpu"))
+    for net, posed in nets.items()
+    for name, stepper in STEPPERS.items()
+    if stepper.takes(posed, device)
+]
 NAMES = (GRAPH, CLOSED, LET, "SymPy", "SymEngine", "CasADi")
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000)
@@ -78,6 +96,7 @@ FULL = Plan(
     sizes=SIZES,
     held=100_000,
     seen=30_000,
+    slow_nets=True,
 )
 QUICK = Plan(
     turns=3,
@@ -88,6 +107,7 @@ QUICK = Plan(
     sizes=SIZES[:5],
     held=30_000,
     seen=10_000,
+    slow_nets=False,
 )
 
 

@@ -15,6 +15,7 @@ from statistics import linear_regression, median
 from tests.benchmarks import plan as goals
 from tests.benchmarks.native_problems import SEED
 from tests.benchmarks.native_report import native_goals, native_parts
+from tests.benchmarks.net_report import net_goals, net_parts
 from tests.benchmarks.plan import Faster, Job, Plan
 from tests.benchmarks.tables import Goal, Results, duration, table, times_text
 
@@ -32,10 +33,12 @@ def render(plan: Plan, results: Results) -> str:
     verdicts = native_goals(results)
     if engine:
         verdicts += [*speed_goals(results), *size_goals(plan, results), load_goal(results)]
+    verdicts += net_goals(results)
     parts = [
         heading(plan),
         "## Goals\n\n" + sentence(verdicts) + "\n\n" + goal_table(verdicts),
         *native_parts(results),
+        *net_parts(results),
         *(engine_parts(plan, results) if engine else ()),
         "## Machine and versions\n\n" + machine(),
     ]

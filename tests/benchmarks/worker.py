@@ -103,7 +103,7 @@ def fast(kind: str, *names: str) -> Found:
 
 
 KINDS: dict[str, Callable[..., Found]] = {
-    **{kind: partial(fast, kind) for kind in ("native", "hessian", "sparse")},
+    **{kind: partial(fast, kind) for kind in ("native", "hessian", "sparse", "nets", "gpu")},
     "derive": derive,
     "grow": grow,
     "hold": hold,

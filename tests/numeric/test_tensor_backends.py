@@ -395,7 +395,9 @@ def recurrence() -> tuple[Any, list[Any], list[Any]]:
     shapes = {"k": ("T",), "h": (3,), "E": (4, 3), "R": (3, 3), "y": ("T", 3)}
     k, h, E, R, y = (sg.tensor(name, *shape) for name, shape in shapes.items())
     one = sg.tensor("one")
-    step = sg.block("step", [h, one, E, R], [sg.map(sympy.tanh, sg.take(E, one, axis=0) + R @ h)] * 2)
+    step = sg.block(
+        "step", [h, one, E, R], [sg.map(sympy.tanh, sg.take(E, one, axis=0) + R @ h)] * 2
+    )
     last, shown = sg.scan(step, [h], [E, R], xs=[k])
     f = sg.sum((shown - y) ** 2) + sg.sum(last**3)
     places = RNG.integers(0, 4, 6).astype(float)
