@@ -324,6 +324,13 @@ def test_png_is_painted_with_our_own_letters(tmp_path: Path) -> None:
     assert len(picture.png(2)) > len(picture.png(1))
 
 
+def test_a_png_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+
+    with pytest.raises(UnsupportedError, match=r"pip install symgrad\[png\]"):
+        sg.draw("x*y").png()
+
+
 def test_png_has_a_shape_of_its_own_for_every_sign() -> None:
     pytest.importorskip("resvg_py", reason="the extra `png` is not installed")
     from symgrad.show.draw_programs import png
