@@ -1,4 +1,4 @@
-// The record that Python writes (symgrad/show/page_data.py), as types, and what reads it.
+// The record that Python writes (symgrad/show/page_data.py and page_gates.py), as types, and what reads it.
 // Everything in it is data: nothing here is ever turned into code or into HTML.
 
 /** A number; what JSON cannot say is written as text, and null is a number not given. */
