@@ -123,6 +123,21 @@ def assert_close(expected: Any, found: Any) -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=CLOSE * scale)
 
 
+@pytest.mark.parametrize("backend", ["torch", pytest.param("jax", marks=pytest.mark.slow)])
+@blocks
+def test_other_backends_give_the_same_numbers(block: Any, backend: str) -> None:
+    pytest.importorskip(backend, reason=f"install symgrad[{backend}]")
+    given, by = {**point(block), **cotangents(block)}, block.by.split()
+    reference, compiled = (
+        sg.compile(TABLE["loss"](block), list(given), wrt=by, backend=name)(*given.values())
+        for name in ("numpy", backend)
+    )
+
+    assert_close(reference[0], np.asarray(compiled[0]))
+    for a, b in zip(reference[1], compiled[1], strict=True):
+        assert_close(a, np.asarray(b))
+
+
 @blocks
 def test_the_printed_gradient_is_the_gradient(block: Any) -> None:
     """The closed form and the named lines are formulas: they are run, and compared."""
