@@ -132,7 +132,8 @@ def _length(nodes: Nodes) -> float:
     """Return how many nodes a table has with calls written out; those inside are counted."""
     rows = zip(nodes.gates, nodes.args, nodes.payloads, strict=True)
     calls = {(p[0], args, p[2]) for gate, args, p in rows if gate is opaque.TENSOR_CALL}
-    return float(len(nodes)) + sum(region.derived["length"] for region, _, _ in calls)
+    inner: list[float] = [region.derived["length"] for region, _, _ in calls]
+    return len(nodes) + sum(inner)
 
 
 def rebound(value: Any, sizes: Mapping[Any, Any]) -> Any:

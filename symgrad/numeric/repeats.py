@@ -5,7 +5,7 @@ What is kept of each step is written into a stack made once; carries are handed 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,19 +30,27 @@ def repeated(step: Step, loop: TensorLoop, operands: Sequence[Array]) -> list[Ar
     """
     form = loop.form
     first, last = form.carries, form.carries + form.streams
-    state, streams, params = list(operands[:first]), operands[first:last], operands[last:]
+    state, params = list(operands[:first]), operands[last:]
+    turn = slice(None, None, -1) if form.backward else slice(None)
+    cuts = zip(*[x[turn] for x in operands[first:last]], strict=True)
     stacks: list[Array] = []
-    times = range(form.length - 1, -1, -1) if form.backward else range(form.length)
-    for time in times:
-        found = step([*state, *[x[time] for x in streams], *params])
+    places: list[Any] = []
+    for _ in range(form.length):
+        found = step([*state, *next(cuts, ()), *params])
         state = list(found[:first])
-        if not stacks:
+        if not places:
             stacks = [_stack(form.length, y) for y in found[first:]]
-        for stack, kept in zip(stacks, found[first:], strict=True):
-            stack[time] = kept
+            places = [_places(stack[turn]) for stack in stacks]
+        for place, kept in zip(places, found[first:], strict=True):
+            next(place)[...] = kept
     if not form.length:
         stacks = [np.zeros(shape) for shape in loop.shapes[first:]]
     return [*(np.array(s) for s in state), *stacks]
+
+
+def _places(stack: Array) -> Iterator[Array]:
+    """Return where each step is kept; numbers get an array without axes to be written to."""
+    return iter(stack) if stack.ndim > 1 else iter([stack[k : k + 1] for k in range(len(stack))])
 
 
 def _stack(length: int, kept: Array) -> Array:

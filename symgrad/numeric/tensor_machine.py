@@ -7,6 +7,8 @@ constants alone is computed once; results own their memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from symgrad.rules.tensor_site import Shape
 
 Array = Any
 Kernel = Callable[..., Any]
+SMALL = 4096  # entries of arrays that may live until the next step of a loop
 VIEWS = frozenset(
     ["einsum", "reshape", "slice", "patches"]
 )  # whose results may look into an operand
@@ -127,7 +130,47 @@ class TensorMachine:
         given = [body._shapes[out] for out in body._outputs]
         if [*loop.shapes[:first], *(s[1:] for s in loop.shapes[first:])] != given:
             raise GraphError(f"a loop says that it gives {loop.shapes}, but a step gives {given}")
-        return lambda *args: repeated(body.found, loop, args)
+        return lambda *args: repeated(body.stepper(), loop, args)
+
+    def stepper(self) -> Kernel:
+        """Return `found` for many calls one after another, whose parameters are the same arrays.
+
+        Slots are kept from call to call; those of small arrays are not even emptied.
+        """
+        slots, outputs, steps = self._slots.copy(), self._outputs, self._quick
+        inputs = self._inputs
+
+        def step(values: Sequence[Array]) -> list[Array]:
+            slots[:inputs] = values
+            for slot, kernel, arity, first, second, args, dead in steps:
+                if arity == 2:
+                    slots[slot] = kernel(slots[first], slots[second])
+                elif arity == 1:
+                    slots[slot] = kernel(slots[first])
+                else:
+                    slots[slot] = kernel(*[slots[a] for a in args])
+                for gone in dead:
+                    slots[gone] = None
+            return [slots[out] for out in outputs]
+
+        return step
+
+    @cached_property
+    def _quick(self) -> list[tuple[Any, ...]]:
+        """The steps with how many operands they have, and the first two of them."""
+        small = all(prod(s) < SMALL for s in self._shapes)
+        return [
+            (
+                slot,
+                kernel,
+                len(args),
+                (*args, 0, 0)[0],
+                (*args, 0, 0)[1],
+                args,
+                () if small else dead,
+            )
+            for slot, kernel, args, dead in self.steps
+        ]
 
     def found(self, values: Sequence[Array]) -> list[Array]:
         """Return the outputs, which may look into inputs and into one another."""
