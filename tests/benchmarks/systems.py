@@ -215,7 +215,8 @@ def lstm_torch(batch: int) -> dict[str, str]:
     times = in_turns({"ours": lambda: fn(*given), "theirs": loop, "fused": fused})
     what = f"LSTM of {STEPS} steps, through torch"
     own = compared({**times, "theirs": times["fused"]}, "`torch.nn.LSTM`", "no goal")
-    return {what: compared(times, "torch's autograd of a loop"), f"{what}, beside the fused layer": own}
+    loops = compared(times, "torch's autograd of a loop")
+    return {what: loops, f"{what}, beside the fused layer": own}
 
 
 def lstm_jax(batch: int) -> dict[str, str]:
