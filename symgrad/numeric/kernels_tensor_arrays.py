@@ -50,8 +50,8 @@ class Arrays(Protocol):
     def one_hot(self, places: Array, size: int, like: Array) -> Array:
         """Return 1 at places, 0 elsewhere, along a new last axis, in the type of `like`."""
 
-    def cut(self, x: Array, parts: Any) -> Array:
-        """Return a part; steps may be negative."""
+    def cut(self, parts: Any) -> Kernel:
+        """Return what gives a part; steps may be negative."""
 
     def placed(self, x: Array, parts: Any, shape: Axes) -> Array:
         """Return zeros with an array in one part of them."""
@@ -161,7 +161,7 @@ def _moves(arrays: Arrays) -> dict[str, Planner]:
 
     return {
         "reshape": lambda shape: lambda x: x.reshape(shape),
-        "slice": lambda parts: lambda x: arrays.cut(x, parts),
+        "slice": arrays.cut,
         "unslice": unslice,
         "tril": tril,
         "concat": lambda axis: lambda *parts: xp.concatenate(parts, axis),

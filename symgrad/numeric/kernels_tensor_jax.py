@@ -59,9 +59,10 @@ class JaxArrays:
         kind = like.dtype if inexact else self.xp.float32
         return (places[..., None] == self.xp.arange(size)).astype(kind)
 
-    def cut(self, x: Array, parts: Any) -> Array:
-        """Return a part."""
-        return x[_slices(parts)]
+    def cut(self, parts: Any) -> Kernel:
+        """Return what gives a part."""
+        places = _slices(parts)
+        return lambda x: x[places]
 
     def placed(self, x: Array, parts: Any, shape: Axes) -> Array:
         """Return zeros with an array in one part of them, by one `lax.pad`."""

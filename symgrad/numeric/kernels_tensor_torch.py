@@ -56,11 +56,12 @@ class TorchArrays:
         numbers = self.xp.arange(size, device=places.device)
         return (places[..., None] == numbers).to(like.dtype)
 
-    def cut(self, x: Array, parts: Any) -> Array:
-        """Return a part; where a step is negative, the same entries are cut and turned around."""
+    def cut(self, parts: Any) -> Kernel:
+        """Return what gives a part; steps backward cut the same entries and turn them around."""
         places, backward = _slices(parts)
-        found = x[places]
-        return found.flip(backward) if backward else found
+        if backward:
+            return lambda x: x[places].flip(backward)
+        return lambda x: x[places]
 
     def placed(self, x: Array, parts: Any, shape: Axes) -> Array:
         """Return zeros with a tensor in one part of them."""

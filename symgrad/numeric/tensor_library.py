@@ -149,7 +149,12 @@ class ArrayMachine:
         slots: list[Any] = [*values, *self._constants]
         append, probes = slots.append, []
         for kernel, probed, args, dead in self._steps:
-            found = kernel(*[slots[a] for a in args])
+            if len(args) == 2:
+                found = kernel(slots[args[0]], slots[args[1]])
+            elif len(args) == 1:
+                found = kernel(slots[args[0]])
+            else:
+                found = kernel(*[slots[a] for a in args])
             if probed:
                 found, more = found
                 probes += more

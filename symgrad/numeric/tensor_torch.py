@@ -26,22 +26,53 @@ def _module() -> Any:
 
 
 def repeated(body: Any, loop: TensorLoop, operands: Sequence[Array]) -> Any:
-    """Return the outputs of a loop and its probes; stacks are made once and written to."""
+    """Return the outputs of a loop and its probes."""
     form = loop.form
     first, last = form.carries, form.carries + form.streams
     state, params = list(operands[:first]), operands[last:]
     cut = list(zip(*(x.unbind(0) for x in operands[first:last]), strict=True))
-    kept: list[list[Array]] = [[] for _ in loop.shapes[first:]]
+    stacks = Stacks(form.length, _module().is_grad_enabled() or transformed(operands))
     probes: list[Any] = []
     times = range(form.length - 1, -1, -1) if form.backward else range(form.length)
     for time in times:
         found, more = body([*state, *(cut[time] if cut else ()), *params])
         state = found[:first]
         probes = more if not probes else list(map(_earlier, probes, more))
-        for stack, value in zip(kept, found[first:], strict=True):
-            stack.append(value)
-    order = -1 if form.backward else 1
-    return [*state, *(_module().stack(stack[::order]) for stack in kept)], probes
+        stacks.keep(time, found[first:])
+    return [*state, *stacks.made()], probes
+
+
+class Stacks:
+    """What is kept of each step: written to where it stays, or joined where torch looks on.
+
+    Parameters
+    ----------
+    length : int
+        Steps.
+    joined : bool
+        Whether autograd or a transform follows the tensors, which may not be written to then.
+    """
+
+    def __init__(self, length: int, joined: bool) -> None:
+        self._length, self._joined = length, joined
+        self._stacks: list[Any] = []
+
+    def keep(self, time: int, values: Sequence[Array]) -> None:
+        """Keep what a step gave."""
+        if not self._stacks:
+            self._stacks = [self._place(v) for v in values]
+        for stack, value in zip(self._stacks, values, strict=True):
+            stack[time] = value
+
+    def _place(self, value: Array) -> Any:
+        if self._joined:
+            return [value] * self._length
+        return value.new_empty((self._length, *value.shape))
+
+    def made(self) -> list[Array]:
+        """Return the stacks."""
+        stack = _module().stack
+        return [stack(s) if self._joined else s for s in self._stacks]
 
 
 def _earlier(one: Any, other: Any) -> Any:
