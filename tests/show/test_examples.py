@@ -135,6 +135,24 @@ def test_an_example_has_as_many_nodes_and_edges_as_the_lectures_drawing(name: st
     assert SIZES[name] == (len(told.gates), sum(len(g.wires) for g in told.gates))
 
 
+def test_local_gradients_are_the_lectures() -> None:
+    (by_q, by_z) = sg.examples.load("circuit").account.gates[-1].wires
+    (by_s,) = sg.examples.load("neuron").account.gates[-1].wires
+
+    assert (-4, 3) == (by_q.number, by_z.number)
+    np.testing.assert_allclose(by_s.number, SLOPE, rtol=ROUNDING)
+
+
+def test_the_scores_get_the_probabilities_less_one_for_the_right_class() -> None:
+    scores = next(g for g in sg.examples.load("two_layer").account.gates if g.label == "s")
+    probabilities, right = [path.product for path in scores.paths]
+
+    np.testing.assert_allclose(
+        probabilities, [0.4290527237, 0.2214905247, 0.3494567516], atol=PRINTED
+    )
+    np.testing.assert_array_equal(right, [0, 0, -1])
+
+
 def test_the_lecture_is_complete_where_it_names_every_node() -> None:
     for name in ("circuit", "neuron", "neuron_gates", "staged", "gates", "olah"):
         assert len(LECTURE[name]) == len(sg.examples.load(name).account.gates)
