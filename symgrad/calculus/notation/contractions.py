@@ -16,6 +16,7 @@ from sympy import S
 
 from symgrad.expr import tensors as build
 from symgrad.expr.numerals import decimal_places
+from symgrad.expr.tensor_table import ENTRYWISE
 
 Placed = tuple[tuple[int, ...], Any]  # a tensor and the indices of its axes
 MOST_PARTS = 8  # up to which a number is divided by; beyond, a decimal is easier to read
@@ -165,15 +166,30 @@ def aligned(indices: tuple[int, ...], out: tuple[int, ...]) -> bool:
 
 def beside(value: Any, indices: tuple[int, ...], out: tuple[int, ...]) -> Any:
     """Return a factor with an axis of length 1 for each that it lacks, as broadcasting asks."""
-    base = value.operands[0] if getattr(value, "name", "") == "reshape" else None
-    if base is not None and len(base.shape) == len(out):  # it only lost axes of length 1
-        fits = (n == 1 for n, i in zip(base.shape, out, strict=True) if i not in indices)
-        if tuple(n for n in base.shape if n != 1) == value.shape and all(fits):
-            return base
+    sizes = iter(value.shape)
+    before = _regained(value, tuple(next(sizes) if i in indices else 1 for i in out))
+    if before is not None:
+        return before
     key = tuple(slice(None) if i in indices else None for i in out)
     while key and key[0] is None:
         key = key[1:]
     return value[key] if None in key else value
+
+
+def _regained(value: Any, shape: tuple[Any, ...]) -> Any:
+    """Return a value that lost its axes of length 1 with these axes, or None if it never did."""
+    if not isinstance(value, build.TensorOp):
+        return None if isinstance(value, build.AnyTensor) else value
+    if value.name == "reshape":
+        return value.operands[0] if value.operands[0].shape == shape else None
+    if value.name not in ENTRYWISE:
+        return None
+    parts = [_regained(operand, shape) for operand in value.operands]
+    return (
+        None
+        if any(p is None for p in parts)
+        else build.apply(value.name, *parts, params=value.params)
+    )
 
 
 def contracted(inputs: Sequence[Sequence[int]], out: Sequence[int], operands: Sequence[Any]) -> Any:
