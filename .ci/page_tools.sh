@@ -1,4 +1,5 @@
-# Bring what the page's checks need and the system may lack: Node with npm, and Debian's Chromium.
+# Bring what pictures' and the page's checks need and the system may lack: Graphviz, Node with npm,
+# and Debian's Chromium.
 # Sourced by `.ci/run`; installs only as root and with apt-get, and says what is missing otherwise.
 
 browser_program() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
@@ -7,6 +8,7 @@ bring_page_tools() {
     local missing=()
     command -v node >/dev/null && command -v npm >/dev/null || missing+=(nodejs npm)
     browser_program >/dev/null || missing+=(chromium fonts-dejavu-core)
+    command -v dot >/dev/null || missing+=(graphviz)
     if [ ${#missing[@]} -eq 0 ]; then return; fi
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
         echo "missing: ${missing[*]}; install them and run again" >&2
