@@ -192,6 +192,17 @@ def _named(head: str) -> Callable[[Any], Layout]:
     return lambda node: _applied(head, node.operands)
 
 
+def _block(node: Any) -> Layout:
+    """Lay out the call of a block, or a loop over one: an arrow back where it runs from the end."""
+    block, index, *form = node.params
+    head = rf"\operatorname{{{escaped(block.name)}}}"
+    if form:
+        back = rf"\overleftarrow{{{head}}}" if form[3] else head
+        head = rf"{back}^{{{sympy.latex(form[0])}}}"
+    port = f"_{{{index}}}" if len(block.output_shapes) > 1 else ""
+    return _applied(head + port, node.operands)
+
+
 def _call(node: Any) -> Layout:
     """Lay out what has no sign: a call as text has it, its options in typewriter letters."""
     level, pieces = text_of(node)
@@ -210,6 +221,7 @@ OPERATIONS: dict[str, Callable[[Any], Layout]] = {
     **dict.fromkeys(
         ["sum", "mean", "max", "min", "prod", "logsumexp", "softmax", "log_softmax"], _reduction
     ),
+    **dict.fromkeys(["call", "scan"], _block),
     "mul": _mul,
     "matmul": _matmul,
     "pow": _power,

@@ -48,7 +48,8 @@ def test_a_call_has_the_shape_that_the_operands_give_and_is_an_expression_like_o
     assert (3,) == y[0].shape
     assert () == sg.sum(y).shape
     assert "layer(X, W, b)" == sg.text(y)
-    assert r"\operatorname{layer}(\mathbf{X}, \mathbf{W}, \mathbf{b})" == sympy.latex(y)
+    latex = r"\operatorname{layer}\left(\mathbf{X}, \mathbf{W}, \mathbf{b}\right)"
+    assert latex == sympy.latex(y)
 
 
 def test_a_scalar_output_of_a_block_of_tensors_is_a_scalar_expression() -> None:
@@ -66,6 +67,8 @@ def test_outputs_of_a_loop_are_the_last_carries_and_stacks_along_time() -> None:
 
     assert ((2, 3), (nets.T, 2, 3)) == (last.shape, states.shape)
     assert "rnn^T.1(h0, xs, U, V)" == sg.text(states)
+    assert sympy.latex(states).startswith(r"\operatorname{rnn}^{T}_{1}\left(")
+    assert r"\overleftarrow{\operatorname{drnn}}^{T}" in sympy.latex(sg.grad(sg.sum(last), h0))
 
 
 def test_equal_calls_are_one_node_and_a_block_has_one_graph() -> None:
