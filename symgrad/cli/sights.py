@@ -52,5 +52,5 @@ def examples_command(name: str | None, out: str) -> None:
 def _print_example(example: examples.Example) -> None:
     click.echo(f"{example.title}\n\n{example.formula}\n\n{example.story}\n")
     rows = tuple(gallery.numbers(example))
-    print_sheet(Sheet(("node", "value", "gradient"), rows), "text")
+    print_sheet(Sheet(("node", "from", "value", "gradient"), rows), "text")
     click.echo(f"\n{example.explain()}")

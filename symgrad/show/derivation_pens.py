@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from symgrad.expr.printer import text
-from symgrad.show.escape import latex_text, markdown_code, visible
+from symgrad.show.escape import latex_text, markdown_code, markdown_words, visible
 from symgrad.show.formulas import latex as formula_latex
 from symgrad.show.sheet import shown, total
 
@@ -168,7 +168,7 @@ def markdown(sections: Sequence[Section]) -> str:
     """Return a derivation in Markdown: headings, lists, formulas as code."""
     lines: list[str] = []
     for title, body in sections:
-        lines += [f"**{_markdown_words(title)}**", "", *map(_bullet, body), ""]
+        lines += [f"**{markdown_words(title)}**", "", *map(_bullet, body), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -178,19 +178,15 @@ def _bullet(line: Line) -> str:
     for part in line.words:
         if isinstance(part, Words) and part.said != "=":
             pieces += [markdown_code(" ".join(run))] if run else []
-            pieces.append(_markdown_words(part.said))
+            pieces.append(markdown_words(part.said))
             run = []
         else:
             run.append(plain(part))
     pieces += [markdown_code(" ".join(run))] if run else []
     if line.chain:
         pieces.append(markdown_code(" = ".join(map(plain, line.chain))))
-    note = f" — {_markdown_words(line.note)}" if line.note else ""
+    note = f" — {markdown_words(line.note)}" if line.note else ""
     return f"{INDENT * line.level}- {' '.join(pieces)}{note}"
-
-
-def _markdown_words(said: str) -> str:
-    return re.sub(r"([\\`*_{}\[\]<>#|$~])", r"\\\1", visible(said))
 
 
 # --- LaTeX ---

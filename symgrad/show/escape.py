@@ -87,3 +87,14 @@ def markdown_code(text: str) -> str:
     fence = "`" * (longest + 1)
     pad = " " if shown[:1] == "`" or shown[-1:] == "`" else ""
     return f"{fence}{pad}{shown}{pad}{fence}"
+
+
+def markdown_words(text: str) -> str:
+    r"""Return text for Markdown in which no sign marks anything up.
+
+    Examples
+    --------
+    >>> print(markdown_words("2*3 and 4*5"))
+    2\*3 and 4\*5
+    """
+    return re.sub(r"([\\`*_{}\[\]<>#|$~])", r"\\\1", visible(text))

@@ -10,7 +10,7 @@ import numpy as np
 
 from symgrad.errors import UnsupportedError
 from symgrad.show.draw_picture import draw
-from symgrad.show.escape import markdown_code
+from symgrad.show.escape import markdown_code, markdown_words
 from symgrad.show.examples import EXAMPLES, Example
 from symgrad.show.page_file import page
 
@@ -66,7 +66,7 @@ def written(folder: Path, chosen: Iterable[Example] | None = None) -> list[Path]
 
 def picture(example: Example) -> str:
     """Return the picture of an example as SVG."""
-    return f"{draw(example.account, title=example.title).svg.rstrip()}\n"
+    return f"{draw(example.account).svg.rstrip()}\n"
 
 
 def gallery() -> str:
@@ -90,10 +90,10 @@ def body(example: Example) -> str:
     """Return what is said of an example: story, formula, numbers and derivation."""
     at = ", ".join(f"{name} = {_written(value)}" for name, value in example.at.items())
     asked = f"symgrad examples {example.name}"
-    rows = [f"| {n} | {v} | {g} |" for n, v, g in numbers(example)]
-    table = "\n".join(["| node | value | gradient |", "|---|---|---|", *rows])
+    rows = [" | ".join(("", *map(markdown_words, row), "")).strip() for row in numbers(example)]
+    table = "\n".join(["| node | from | value | gradient |", "|---|---|---|---|", *rows])
     return (
-        f"{example.story}\n\n"
+        f"{markdown_words(example.story)}\n\n"
         f"{markdown_code(example.formula)}, at {at} — {markdown_code(asked)}\n\n"
         f"{table}\n\n"
         f"<details><summary>The derivation, gate by gate</summary>\n\n"
@@ -101,11 +101,17 @@ def body(example: Example) -> str:
     )
 
 
-def numbers(example: Example, digits: int = EXACT) -> list[tuple[str, str, str]]:
-    """Return name, value and gradient of every node, with all their digits."""
+def numbers(example: Example, digits: int = EXACT) -> list[tuple[str, str, str, str]]:
+    """Return name, formula, value and gradient of every node, with all their digits."""
     return [
-        (name, _written(value, digits), "—" if grad is None else _written(grad, digits))
-        for name, (value, grad) in example.numbers.items()
+        (
+            gate.label,
+            gate.formula or gate.kind,
+            _written(gate.value, digits),
+            "—" if gate.grad is None else _written(gate.grad, digits),
+        )
+        for gate in example.account.gates
+        if gate.kind != "constant"
     ]
 
 

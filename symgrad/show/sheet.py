@@ -92,7 +92,9 @@ def _row(tag: str, cells: Sequence[str], right: frozenset[int]) -> str:
     made = []
     for place, cell in enumerate(cells):
         side = "right" if place in right else "left"
-        made.append(f'<{tag} style="text-align: {side}">{escape(visible(cell))}</{tag}>')
+        made.append(
+            f'<{tag} style="text-align: {side}; padding: 2px 8px">{escape(visible(cell))}</{tag}>'
+        )
     return f"<tr>{''.join(made)}</tr>"
 
 
