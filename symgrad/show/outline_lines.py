@@ -133,7 +133,6 @@ def names_of_calls(
     named: Mapping[int, str],
     derived: Mapping[int, Pulled],
     taken: set[str],
-    symbols: Mapping[Any, Any],
 ) -> dict[int, str]:
     """Return a name for every value of a call or loop: h1, h2, ... and dx for what comes back.
 
@@ -147,8 +146,6 @@ def names_of_calls(
         Regions of derivatives.
     taken : set of str
         Names of other things; it grows.
-    symbols : mapping
-        Other symbols for variables.
     """
     found = dict(named)
     taken.update(named.values())
@@ -157,8 +154,7 @@ def names_of_calls(
     def known(operand: int) -> str:
         if nodes.gates[operand] is not VARIABLE:
             return found.get(operand, "")
-        symbol = nodes.payloads[operand]
-        return label(symbols.get(symbol, symbol))
+        return label(nodes.payloads[operand])
 
     for node, gate in enumerate(nodes.gates):
         if not mask[node] or gate not in opaque.OF_TENSORS or node in found:
@@ -270,7 +266,8 @@ def _tidied(
 def like(symbol: Any, name: str) -> Any:
     """Return a symbol of another name and the same shape."""
     shape = getattr(symbol, "shape", ()) or ()
-    return TensorSymbol(name, shape) if shape else Symbol(name)
+    facts = symbol.args[2:] if isinstance(symbol, TensorSymbol) else ()
+    return TensorSymbol(name, shape, *facts) if shape else Symbol(name)
 
 
 def _put(value: Any, renamed: Mapping[Any, Any]) -> Any:

@@ -98,24 +98,44 @@ class Draft:
         self, derived: Mapping[int, Pulled], taken: set[str]
     ) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
         """Return the lines forward and backward; `taken` grows by the names they use."""
-        wanted = [*self.forward, *self.backward]
+        nodes, wanted, names = self._renamed()
         taken.update(name for name, _ in wanted)
-        mask = reachable(self.nodes, [node for _, node in wanted])
+        taken.update(label(p) for p, g in zip(nodes.payloads, nodes.gates, strict=True)
+                     if g is VARIABLE)  # fmt: skip
         own = {
             node: name
             for name, node in reversed(wanted)
-            if self.nodes.gates[node] in opaque.OF_TENSORS and name not in self.adds
+            if nodes.gates[node] in opaque.OF_TENSORS and name not in self.adds
         }
-        given = {**own, **self.names}
-        names = names_of_calls(self.nodes, mask, given, derived, taken, self.symbols)
-        pairs = lines_of(self.nodes, wanted, names, taken)
-        pairs = [(name, value.xreplace(self.symbols)) for name, value in self._own(pairs)]
-        made = _grouped(_without_kept(pairs), derived, self.adds)
+        mask = reachable(nodes, [node for _, node in wanted])
+        named = names_of_calls(nodes, mask, {**own, **names}, derived, taken)
+        pairs = self._own(lines_of(nodes, wanted, named, taken))
+        made = _grouped(_without_kept(list(pairs)), derived, self.adds)
         needed = _needed(made, [name for name, _ in self.forward])
         shown = _needed(made, [name for name, _ in self.backward]) - needed
         ahead = tuple(line for line in made if needed.intersection(line.names))
         behind = [line for line in made if not needed.intersection(line.names)]
         return ahead, tuple(line for line in behind if shown.intersection(line.names))
+
+    def _renamed(self) -> tuple[Nodes, list[tuple[str, int]], dict[int, str]]:
+        """Return the table with the other symbols, what is wanted, and the names in it.
+
+        Variables are renamed before anything is spelled: afterwards a name that was given to a
+        line could not be told from a variable that had it before.
+        """
+        wanted = [*self.forward, *self.backward]
+        if not self.symbols:
+            return self.nodes, wanted, self.names
+        made, moved = Nodes(), []
+        for node, gate in enumerate(self.nodes.gates):
+            payload, shape = self.nodes.payloads[node], self.nodes.shapes.get(node, ())
+            if gate is VARIABLE:
+                moved.append(made.variable(self.symbols.get(payload, payload), shape))
+            else:
+                args = tuple([moved[a] for a in self.nodes.args[node]])
+                moved.append(made.add(gate, args, payload))
+        names = {moved[node]: name for node, name in self.names.items()}
+        return made, [(name, moved[node]) for name, node in wanted], names
 
     def _own(self, pairs: Sequence[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
         """Yield pairs in which what is added is written out: a running sum is no other name."""
@@ -285,7 +305,7 @@ def _backward(
     inner = {**{n: k.name for n, k in _inner_symbols(region, draft)}, **draft.names}
     given = [
         *(f"d{names[k]}[t]" for k in loop.carried),
-        *(f"d{names[k]}" for k in loop.gathered),
+        *(f"sum of d{names[k]}" for k in loop.gathered),
         *(f"d{outputs[k]}" for k in loop.seeds),
         *(f"{names[k]}[t]" for k in parts.streams),
         *(inner[node] for node in kept),

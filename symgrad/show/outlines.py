@@ -189,7 +189,7 @@ def _network(grown: Graph, inner: int, names: Sequence[str], derived: Mapping[in
     taken = {label(s) for s in grown.inputs} | set(grown.names)
     given = {node: name for name, node in reversed(list(grown.names.items()))}
     given.setdefault(value, "f" if "f" not in taken else "loss")
-    known = names_of_calls(nodes, reachable(nodes, [value]), given, derived, taken, {})
+    known = names_of_calls(nodes, reachable(nodes, [value]), given, derived, taken)
     wanted = [(fresh(f"d{name}", taken), bar) for name, bar in zip(names, bars, strict=False)]
     pairs = zip(values, bars[len(names) :], strict=True)
     named = {bar: fresh(f"d{known[node]}", taken) for node, bar in pairs}
