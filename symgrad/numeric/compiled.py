@@ -23,6 +23,7 @@ from symgrad.numeric.numbers import as_value, broadcast
 from symgrad.numeric.packing import Packing, made
 from symgrad.numeric.parts import named_parts
 from symgrad.numeric.progress import working
+from symgrad.numeric.sizes import has_tensors
 from symgrad.numeric.sparse_derivatives import CompiledSparse, compile_sparse
 
 
@@ -280,10 +281,15 @@ def _compiled(
 ) -> Compiled | CompiledTensors | CompiledSparse:
     """Return the function for scalars or for tensors, as the formula is of either."""
     source, dtype = graph(f), options["dtype"]
+    if sparse and has_tensors(source):
+        raise UnsupportedError(
+            "sparse matrices are of scalars by scalars, and this formula holds tensors, or blocks "
+            "of them; leave out `sparse=True`"
+        )
     if sparse:
         asked = {"wrt": wrt, "kind": returns, "backend": backend, "kinks": kinks}
         return compile_sparse(source, args, **asked, **options)
-    if source.nodes.shapes:
+    if has_tensors(source):
         return _tensors(f, source, args, wrt, returns, backend, kinks, dtype, batch)
     check_choices(dtype, kinks)
     listed = isinstance(f, (list, tuple)) or len(source.outputs) != 1

@@ -18,14 +18,15 @@ from symgrad.errors import ShapeError
 from symgrad.expr.dims import Shape, described, shape_of, squeezed
 from symgrad.expr.symbols import label
 from symgrad.rules.einsums import SIZE
-from symgrad.rules.opaque import ScanForm
+from symgrad.rules.opaque import OF_TENSORS, ScanForm
 
 Sizes = dict[Symbol, int]
 
 
 def has_tensors(source: Graph) -> bool:
-    """Return whether a graph holds anything but scalars."""
-    return bool(source.nodes.shapes)
+    """Return whether a graph holds anything but scalars, inside its blocks too."""
+    nodes = source.nodes
+    return bool(nodes.shapes) or any(gate in OF_TENSORS for gate in nodes.gates)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from symgrad.numeric.asked import Lowered, check_choices, lowered
 from symgrad.numeric.backend_c import C
 from symgrad.numeric.backends import choose
 from symgrad.numeric.progress import working
+from symgrad.numeric.sizes import has_tensors
 
 STEM = "program"  # of C that goes to standard output
 
@@ -46,7 +47,7 @@ def written(
     """
     check_choices(dtype, kinks)
     source = graph(f)
-    if source.nodes.shapes:
+    if has_tensors(source):
         raise UnsupportedError(
             "a formula of matrices or tensors has no program of scalars; "
             "write it out by elements, or compile it in Python"

@@ -12,7 +12,7 @@ import pytest
 import sympy
 
 import symgrad as sg
-from symgrad.errors import GraphError, UnsupportedError
+from symgrad.errors import GraphError, ShapeError, UnsupportedError
 from symgrad.numeric.program import Program
 
 PATH = Path(__file__).parents[1] / "calculus" / "recurrent.py"
@@ -236,3 +236,42 @@ def test_sizes_and_work_of_a_loop_are_counted_with_its_length() -> None:
     # h @ U and x @ V are 45 and 25 operations a row and step, then 5 sums and 5 tanh
     assert 80 * B * nets.T == found.arithmetic
     assert found.with_gradient <= found.bound
+
+
+def scalars_with_a_block_of_tensors() -> tuple[Any, Any]:
+    """Return a formula of scalars with tensors inside its block, and the same without."""
+    a, b = sympy.symbols("a b")
+    inner = sg.block("inner", [a, b], [sg.sum(sg.ones((3,)) * a * b), a + b])
+    return inner(a, b)[0] ** 2 * inner(b, a)[1], (3 * a * b) ** 2 * (a + b)
+
+
+def scalars_with_a_loop() -> tuple[Any, Any]:
+    """Return a formula of scalars with a loop that also keeps something, and the same without."""
+    a, b = sympy.symbols("a b")
+    body = sg.block("body", [a, b], [sympy.sin(a) * b, a * b])
+    flat: Any = a
+    for _ in range(4):
+        flat = sympy.sin(flat) * b
+    return sg.scan(body, [a], [b], length=4)[0] ** 2 + a, flat**2 + a
+
+
+@pytest.mark.parametrize("make", [scalars_with_a_block_of_tensors, scalars_with_a_loop])
+def test_a_formula_of_scalars_with_tensors_inside_is_one_of_tensors(make: Any) -> None:
+    rolled, flat = make()
+    at = {"a": 0.7, "b": 1.2}
+    found, expected = (sg.compile(f, ["a", "b"])(0.7, 1.2) for f in (rolled, flat))
+    hessians = [
+        np.array(sg.compile(f, ["a", "b"], returns="hessian")(0.7, 1.2), float).reshape(2, 2)
+        for f in (rolled, flat)
+    ]
+
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-13)
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-13)
+    np.testing.assert_allclose(*hessians, rtol=1e-12)
+    assert sg.check_grad(rolled, at)
+    with pytest.raises(ShapeError, match="no batch is asked for"):
+        sg.compile(rolled, ["a", "b"])(np.ones(3), 1.2)
+    with pytest.raises(UnsupportedError, match="sparse"):
+        sg.compile(rolled, returns="hessian", sparse=True)
+    batched = sg.compile(rolled, ["a", "b"], batch=["a"])(np.array([0.7, 0.7]), 1.2)
+    np.testing.assert_allclose(batched[0], [expected[0]] * 2, rtol=1e-13)
