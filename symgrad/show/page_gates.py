@@ -136,7 +136,7 @@ class Teller:
             "label": gate.label,
             "symbol": gate.symbol,
             "kind": "constant" if constant else gate.kind,
-            "role": gate.role,
+            "role": "" if constant else gate.role,
             "rule": gate.rule,
             "shape": [int(n) for n in gate.shape],
             "formula": self._written(told, gate),
@@ -182,7 +182,7 @@ class Teller:
     def _maps(self, told: Account, gate: GateAccount, positions: list[int]) -> list[int]:
         if self._refused:
             made = told.run
-            reached = made is not None and made.reaches(gate.node)
+            reached = made is None or made.reaches(gate.node)
             moves = [not told.nodes.constant[told.nodes.args[gate.node][p]] for p in positions]
             return [0 if reached and m else -1 for m in moves]
         values = self._values if told is self._told else constant_values(told)

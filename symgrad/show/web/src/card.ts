@@ -119,6 +119,10 @@ function passing(scene: Scene, box: Box): Element {
     const link = { reader: box, source: wire.source, position: wire.position, index, pull: scene.machine.pull(wire.template) };
     const local = wire.map || upstream == null ? null : scene.machine.local(link, scene.numbers.values);
     const name = `∂${gate.label}/∂${source.label}`;
+    if (source.kind === "constant") {
+      const cells = [DASH, DASH, DASH].map((text) => h("td", { title: "a constant" }, text));
+      return h("tr", {}, h("th", { scope: "row" }, source.label), ...cells);
+    }
     return h(
       "tr",
       {},

@@ -30,7 +30,7 @@ export class Inputs {
       const { shape } = at(data.gates, input.gate);
       const row = h("div", { class: "input", role: "group", "aria-label": `Input ${input.name}` });
       const name = id(`input${k}`);
-      const label = h("label", { for: name, class: "sign" }, input.name);
+      const label = h("label", { for: name, class: input.name.length > 12 ? "wide" : "" }, input.name);
       const grad = h("output", { class: "num grad", for: name, "aria-label": `gradient by ${input.name}` });
       const path = h(
         "button",

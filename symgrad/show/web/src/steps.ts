@@ -70,7 +70,8 @@ export function factors(scene: Scene, link: Link): string {
 
 /** Return the links along which something arrives at a gate. */
 export function paths(scene: Scene, gate: number): Link[] {
-  return scene.view.readers[gate]!.filter((l) => scene.numbers.grads[l.reader] != null && l.pull);
+  const arrives = (link: Link) => !scene.ready || scene.numbers.grads[link.reader] != null;
+  return scene.view.readers[gate]!.filter((link) => link.pull && arrives(link));
 }
 
 function tellForward(scene: Scene, box: Box): string {
@@ -137,6 +138,7 @@ export function sentence(scene: Scene, steps: Step[], position: number): string 
       const value = scene.numbers.values[input.gate];
       return k < 8 ? `${input.name} = ${shown(scene, value)}` : "";
     });
+    if (!inputs.length) return "Start: there are no inputs.";
     return `Start: the inputs are given. ${inputs.filter(Boolean).join(", ")}.`;
   }
   if (phase === "forward") {
