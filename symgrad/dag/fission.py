@@ -8,7 +8,7 @@ Sizes are numbers here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import prod
 from typing import Any
 
@@ -22,13 +22,25 @@ from symgrad.dag.time_sums import summed, sums_well
 from symgrad.errors import UnsupportedError
 from symgrad.expr.tensors import TensorSymbol
 from symgrad.rules import einsums, opaque
+from symgrad.rules.row import Gate
 
 Form = opaque.ScanForm
 CACHED = 8192  # entries of a step, from which on reading a stack costs more than a sum or product
 
 
-def parted(nodes: Nodes, outputs: Sequence[int]) -> Table:
-    """Return a table whose loops hold nothing that could be done for all steps at once."""
+Watch = Callable[[Gate], bool]
+
+
+def parted(nodes: Nodes, outputs: Sequence[int], watch: Watch | None = None) -> Table:
+    """Return a table whose loops hold nothing that could be done for all steps at once.
+
+    Parameters
+    ----------
+    nodes, outputs : Nodes, sequence of int
+        The table.
+    watch : callable, optional
+        Gate to whether its nodes inside loops shall stand in the table for all steps, too.
+    """
     asked: dict[Any, set[int]] = {}
     for node, gate in enumerate(nodes.gates):
         if gate is opaque.TENSOR_SCAN:
@@ -49,7 +61,7 @@ def parted(nodes: Nodes, outputs: Sequence[int]) -> Table:
             region, index, form = payload
             key = (region, old, form)
             if key not in found:
-                found[key] = _parted(made, region, form, args, asked[key])
+                found[key] = _parted(made, region, form, args, asked[key], watch)
             moved.append(found[key][index])
     return made, [moved[o] for o in outputs]
 
@@ -61,11 +73,16 @@ def _is_bound(form: Form) -> bool:
 
 
 def _parted(
-    made: Nodes, region: Region, form: Form, args: tuple[int, ...], asked: Iterable[int]
+    made: Nodes,
+    region: Region,
+    form: Form,
+    args: tuple[int, ...],
+    asked: Iterable[int],
+    watch: Watch | None,
 ) -> dict[int, int]:
     """Return the node of each output that is asked for."""
     try:
-        return Fission(made, region, form, args, asked).results()
+        return Fission(made, region, form, args, asked, watch).results()
     except UnsupportedError:  # something has no rule for many steps at once
         return {k: made.add(opaque.TENSOR_SCAN, args, (region, k, form)) for k in asked}
 
@@ -83,13 +100,22 @@ class Fission:
         Its operands in the new table.
     asked : iterable of int
         The outputs that are read.
+    watch : callable, optional
+        As for `parted`.
     """
 
     def __init__(
-        self, made: Nodes, region: Region, form: Form, args: tuple[int, ...], asked: Iterable[int]
+        self,
+        made: Nodes,
+        region: Region,
+        form: Form,
+        args: tuple[int, ...],
+        asked: Iterable[int],
+        watch: Watch | None = None,
     ) -> None:
         self.made, self.region, self.form, self.args = made, region, form, args
         self.asked = sorted(asked)
+        self.watch = watch
         self.nodes, self.outputs = unrolled(region, form.sizes)
         self.carries = range(form.carries)
         streams = range(form.carries, form.carries + form.streams)
@@ -101,7 +127,7 @@ class Fission:
     # --- what is where ---
 
     def _classify(self) -> None:
-        nodes = self.nodes
+        nodes, watch = self.nodes, self.watch
         kept, mask = self._needed()
         inputs = range(self.form.carries + self.form.streams)
         self.varying = varying = dependents(nodes, inputs, len(nodes) - 1)
@@ -113,6 +139,8 @@ class Fission:
         pinned = [n for n in range(len(nodes)) if varying[n] and self.mask[n] and self._pinned(n)]
         self.late = dependents(nodes, [*self.looped, *pinned], top)  # waits for a carry
         self.core = self._core([*(self.outputs[k] for k in self.looped), *pinned])
+        watched = [n for n in sorted(self.core) if watch is not None and watch(nodes.gates[n])]
+        self.watched = [n for n in watched if not nodes.constant[n]]
 
     def _needed(self) -> tuple[set[int], bytearray]:
         """Return the outputs that count: those asked for, and carries that reach them."""
@@ -185,6 +213,8 @@ class Fission:
         for node in self._order():
             if self.late[node] and node not in core:
                 self._lifted(node)
+        for node in self.watched:
+            self.lift.node(node)
         found = {}
         for k in self.asked:
             if k in self.sums:
@@ -245,6 +275,7 @@ class Fission:
         ]
         behind += [self.outputs[k] for k in self.asked if k not in self.carries]
         behind += self.sums.values()
+        behind += [a for n in self.watched for a in self.nodes.args[n]]
         return sorted({n for n in behind if n in inner and not self.nodes.constant[n]})
 
     def _body(self, inputs: Sequence[int], outputs: Sequence[int]) -> Region:

@@ -188,11 +188,12 @@ def _short(value: Any) -> str:
 def watched(graph: Graph) -> list[int]:
     """Return the nodes that have a winner which may change."""
     nodes = graph.nodes
-    return [
-        n
-        for n, gate in enumerate(nodes.gates)
-        if not nodes.constant[n] and (gate.name in TENSOR_WINNERS or _winner(gate) is not None)
-    ]
+    return [n for n, gate in enumerate(nodes.gates) if not nodes.constant[n] and is_watched(gate)]
+
+
+def is_watched(gate: Gate) -> bool:
+    """Return whether a gate has a winner which may change."""
+    return gate.name in TENSOR_WINNERS or _winner(gate) is not None
 
 
 def winner_at(nodes: Nodes, node: int, operands: Sequence[Any]) -> Any:

@@ -16,6 +16,7 @@ from sympy import Dummy
 
 from symgrad.calculus import wrt as structure
 from symgrad.dag.digraph import Graph, compact
+from symgrad.dag.fission import parted
 from symgrad.dag.nodes import VARIABLE, Nodes
 from symgrad.dag.opened import opened
 from symgrad.errors import ShapeError, UnsupportedError
@@ -43,7 +44,8 @@ class Probe:
     """
 
     def __init__(self, source: Graph, values: list[Any]) -> None:
-        source = Graph(*opened(source.nodes, source.outputs))  # to look at gates inside blocks
+        table = opened(source.nodes, source.outputs)  # to look at gates inside blocks and loops
+        source = Graph(*parted(*table, known_kinks.is_watched))
         self.source, self.values = source, values
         self.kinked = known_kinks.watched(source)
         nodes = dict.fromkeys(a for n in self.kinked for a in source.nodes.args[n])

@@ -275,3 +275,17 @@ def test_a_formula_of_scalars_with_tensors_inside_is_one_of_tensors(make: Any) -
         sg.compile(rolled, returns="hessian", sparse=True)
     batched = sg.compile(rolled, ["a", "b"], batch=["a"])(np.array([0.7, 0.7]), 1.2)
     np.testing.assert_allclose(batched[0], [expected[0]] * 2, rtol=1e-13)
+
+
+def test_a_check_tells_of_a_kink_inside_a_loop_that_its_steps_cross() -> None:
+    body = sg.block("bend", [c, x, p], [sg.map("relu", c * p + x)])
+    f = sg.sum(sg.scan(body, [v], [w], xs=[xs]) ** 2)
+    at = {"v": np.full(3, 0.5), "w": np.full(3, 0.5), "xs": np.full((4, 3), 0.25)}
+    plain = sg.check_grad(f, at)
+    at["xs"][3] = 1e-7 - 0.5 * 0.5
+    near = sg.check_grad(f, at)
+
+    assert plain
+    assert "kink" not in str(plain)
+    assert near
+    assert "kink within step" in str(near)
