@@ -32,6 +32,7 @@ from symgrad.show.mathml import mathml
 __all__ = ["Account", "GateAccount", "Path", "Wire", "account"]
 
 OUTPUT = "f"  # what a formula without a name is called
+LAYERED = 40  # nodes of a graph of tensors past which a closed form repeats too much
 READABLE = 400  # nodes of a closed form past which it is not spelled
 
 
@@ -207,6 +208,8 @@ class Account:
     def gradients(self, wanted: Sequence[int], *, limit: int = READABLE) -> list[Any]:
         """Return closed forms of the output's gradient by nodes; None for what is too long."""
         if len(self.outputs) != 1 or self.outputs[0] in self.nodes.shapes:
+            return [None] * len(wanted)
+        if self.nodes.shapes and len(self.nodes) > LAYERED:
             return [None] * len(wanted)
         try:
             grown = growth.gradient(self.graph, wanted, self.policy)

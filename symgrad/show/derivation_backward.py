@@ -192,7 +192,8 @@ class Together(Teller):
         if not found or len(terms) > MOST_FORMS:
             return [], forms
         lines = [Line(1, (), (name, value)) for name, value in terms]
-        return [Line(0, (Words(SHARED),)), *lines], found
+        kept = [form if len(pens.plain(form)) <= 4 * WIDEST else None for form in found]
+        return [Line(0, (Words(SHARED),)), *lines], kept
 
 
 def readable(slope: Any) -> Any:

@@ -168,6 +168,16 @@ def test_long_chains_are_told_in_part() -> None:
     assert len(told.splitlines()) < 400
 
 
+def test_closed_forms_of_many_layers_are_not_written_out() -> None:
+    w, state = sg.tensor("w", 3, 3), sg.tensor("h", 3)
+    for _ in range(40):
+        state = sg.map("tanh", w @ state)
+    told = str(sg.explain(sg.sum(state)))
+
+    assert "df/dw = (too long to be read; `grad` writes it)" in told
+    assert max(map(len, told.splitlines())) < 2_000
+
+
 def test_a_node_that_many_read_says_how_many_paths_are_left_out() -> None:
     told = lines(sg.explain(" + ".join(f"x*y{k}" for k in range(30)), "x"))
 
