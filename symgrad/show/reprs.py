@@ -64,6 +64,7 @@ def _run(run: Run) -> str:
 
 
 FORMS: dict[tuple[type, str], Callable[[Any], str | None]] = {
+    (Graph, "html"): _picture,  # Jupyter prefers HTML to LaTeX, and LaTeX to SVG
     (Graph, "svg"): _picture,
     (Graph, "latex"): _formulas,
     (Run, "html"): _run,

@@ -283,6 +283,7 @@ def test_graphs_runs_and_reports_have_rich_forms() -> None:
     run, report = sg.run(source, at), sg.check_grad(source, at)
 
     assert source._repr_svg_().startswith("<svg")
+    assert source._repr_html_() == source._repr_svg_()
     assert "q = x + y" in source._repr_latex_()
     assert "<svg" in run._repr_html_() and "<table>" in run._repr_html_()
     assert "f = q z = 3 \\cdot \\left(-4\\right) = -12" in run._repr_latex_()
@@ -295,5 +296,6 @@ def test_what_is_too_big_or_has_several_outputs_is_shown_as_text() -> None:
 
     assert large._repr_svg_() is None
     assert large._repr_latex_() is None
+    assert large._repr_html_() is None
     assert sg.graph(["x*y", "x + y"])._repr_latex_() is None
     assert str(large).startswith("<Graph of")
