@@ -286,7 +286,7 @@ class Algebra(Table):
             if coefficient != -1 or len(product.factors) != 1 or product.factors[0][2] != 1:
                 continue
             atom, indices, _ = product.factors[0]
-            entry = self._behind_atom(atom)
+            entry = self.source(atom)
             if entry.kind != OP or entry.gate is not tensors.LOGSUMEXP:
                 continue
             rest = {p: c for p, c in self.form(form).terms if p != product}
@@ -296,11 +296,18 @@ class Algebra(Table):
                 return self.operation(SOFTMAX, entry.data, (operand,), self.shape(form))
         return None
 
-    def _behind_atom(self, atom: int) -> Atom:
+    def source(self, atom: int) -> Atom:
         """Return an atom, or the one that it is a name of."""
-        form = self.behind.get(self.of_atom(atom))
+        return self.atom(self._source(atom))
+
+    def _source(self, atom: int) -> int:
+        form = self.behind.get(self.of_atom(atom)) if self.behind else None
         bare = None if form is None else self.bare(form)
-        return self.atom(atom if bare is None else bare[0])
+        return atom if bare is None or bare[1] != tuple(range(len(bare[1]))) else bare[0]
+
+    def facts(self, atom: int) -> frozenset[str]:
+        """Return what is declared of an atom, or of what it is a name of."""
+        return super().facts(self._source(atom))
 
     def turned(self, form: int) -> int:
         """Return the transpose of a form of two axes."""

@@ -225,7 +225,7 @@ class Tidier:
 
     def _unit_axes(self, atom: int) -> tuple[int, ...]:
         """Return the axes over which an atom sums to one."""
-        entry = self.table.atom(atom)
+        entry = self.table.source(atom)
         if entry.kind == OP and entry.gate is SOFTMAX:
             return tuple(entry.data)
         if "sums_to_one" in self.table.facts(atom):
