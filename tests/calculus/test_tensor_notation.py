@@ -81,6 +81,13 @@ def test_conditions_are_not_named_since_they_are_no_numbers() -> None:
     assert "X > Y" in printed
 
 
+def test_a_name_is_known_for_what_it_stands_for() -> None:
+    lines, reduced = sg.grad(-sg.mean(sg.sum(rows * sg.log_softmax(X), axis=1)), [X], form="let")
+
+    assert [] == [name for name, value in lines if "sum(" in str(value)]
+    assert "sum(" not in str(reduced[0])
+
+
 def test_a_named_line_has_no_axis_along_which_it_repeats() -> None:
     deviation = sg.map("sqrt", sg.mean(centred() ** 2, axis=0, keepdims=True) + 1)
     lines, _ = sg.grad(sg.sum(G * (centred() / deviation)), X, form="let")
