@@ -71,7 +71,7 @@ class Worker:
         except TimeoutError:
             found = f"it takes longer than {self.seconds:g} seconds"
         except (asyncio.IncompleteReadError, ConnectionError, ValueError):
-            found = "it needs more memory than is allowed"
+            found = "its process ended, as one does that needs more memory than is allowed"
         except asyncio.CancelledError:
             await self.stop()
             raise

@@ -89,6 +89,10 @@ def answer(message: bytes) -> dict[str, Any]:
     except TOO_LARGE as error:
         kind = str(error) or type(error).__name__
         return {"error": f"the formula is too large to be explored here ({kind})"}
+    except Exception as error:  # a person waits: whatever happens is answered, and named
+        return {
+            "error": f"this formula cannot be shown; it ends in {type(error).__name__}: {error}"
+        }
 
 
 def _read(stream: BinaryIO) -> bytes:

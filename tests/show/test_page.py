@@ -260,4 +260,6 @@ def test_the_explorers_worker_derives_or_explains() -> None:
 
     assert gates == {"x": 3.0, "y": 1.0, "f": 3.0}
     assert "line 1" in asked("x +")["error"]
+    assert asked("x", at="x=[[1],[2,3]]")["error"]
+    assert answer(b"[1]")["error"].startswith("this formula cannot be shown")
     assert "200000 characters" in asked("x" * 200_000)["error"]
