@@ -198,14 +198,14 @@ def latex(sections: Sequence[Section]) -> str:
     for title, body in sections:
         rows.append(rf"& \textbf{{{latex_text(title)}}}")
         rows += map(_latex_line, body)
-    return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
+    return "\\begin{align*}\n" + " \\\\[3pt]\n".join(rows) + "\n\\end{align*}"
 
 
 def _latex_line(line: Line) -> str:
     said = "".join(map(_latex_part, line.words))
     first, *rest = [_latex_part(p) for p in line.chain] or [""]
     chain = " = ".join([f"{first}", *rest])
-    note = rf" && \text{{{latex_text(line.note)}}}" if line.note else ""
+    note = rf" \quad \text{{({latex_text(line.note)})}}" if line.note else ""
     indent = r"\quad " * (line.level + 1)
     return f"& {indent}{' '.join(filter(None, (said, chain)))}{note}"
 
