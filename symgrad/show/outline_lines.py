@@ -24,14 +24,16 @@ from symgrad.rules import opaque
 
 CALLS = ("call", "scan")
 Named = Sequence[tuple[str, int]]
+Form = tuple[int, ...]  # of a loop: how many operands are carried, and how many are cut
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """A derived region: what it was derived from, and how."""
+    """A derived region: what it was derived from, and of a loop how many carries and streams."""
 
     origin: Region
     derived: Derived | LinearLoop
+    form: Form = ()
 
     @property
     def loop(self) -> bool:
@@ -71,17 +73,27 @@ class Line:
         The formula; of a call, its first output that is read.
     adds : bool
         Whether the value is added to what was there.
-    through : Region, optional
+    through : Pulled, optional
         What a call of a pullback goes back through.
     bars : tuple
-        The cotangents that it is given.
+        The cotangents that it is given, but for zeros.
+    ports : tuple of int
+        Which outputs of a call the names are.
     """
 
     names: tuple[str, ...]
     value: Any
     adds: bool = False
-    through: Region | None = None
+    through: Pulled | None = None
     bars: tuple[Any, ...] = ()
+    ports: tuple[int, ...] = ()
+
+    @property
+    def target(self) -> tuple[Region, Form] | None:
+        """The module that a call or loop is of, and its form; None for any other line."""
+        if self.call is None:
+            return None
+        return region_of(self.call).plain, tuple(self.value.params[3:5])
 
     @property
     def call(self) -> Any:
@@ -116,11 +128,11 @@ def pullbacks(regions: Iterable[Region]) -> dict[int, Pulled]:
     """Return what each derived region of some regions was derived from, by identity."""
     found = {}
     for origin in regions:
-        for kept in list(origin.derived.values()):
+        for key, kept in list(origin.derived.items()):
             if isinstance(kept, Derived):
                 found[id(kept.region)] = Pulled(origin, kept)
             elif isinstance(kept, LinearLoop):
-                found[id(kept.parts.linear)] = Pulled(origin, kept)
+                found[id(kept.parts.linear)] = Pulled(origin, kept, tuple(key[1]))
     return found
 
 

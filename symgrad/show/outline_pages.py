@@ -15,6 +15,7 @@ from symgrad.dag.regions import Region
 from symgrad.expr.symbols import label
 from symgrad.rules import opaque
 from symgrad.show.outline_lines import (
+    Form,
     Line,
     Named,
     Pulled,
@@ -54,19 +55,18 @@ class Page:
     backward: tuple[Line, ...]
     form: Any = None
 
-    def called(self) -> list[tuple[Region, Any]]:
-        """Return the regions that are called, in order, with how a loop over one runs."""
-        found: dict[int, tuple[Region, Any]] = {}
+    def called(self) -> list[tuple[Region, Form, Any]]:
+        """Return the modules that are called, in order, each with its form and its length."""
+        found: dict[Any, tuple[Region, Form, Any]] = {}
         for line in self.forward:
-            if line.call is not None:
-                region = region_of(line.call).plain
-                found.setdefault(id(region), (region, line.value.params[2:]))
+            if line.target is not None:
+                length = line.value.params[2] if line.target[1] else None
+                found.setdefault(line.target, (*line.target, length))
         return list(found.values())
 
-    def count(self, region: Region) -> int:
-        """Return how often it calls a region."""
-        calls = [line.call for line in self.forward if line.call is not None]
-        return sum(region_of(block).plain is region for block in calls)
+    def count(self, region: Region, form: Form) -> int:
+        """Return how often it calls a module."""
+        return sum(line.target == (region, form) for line in self.forward)
 
 
 @dataclass
@@ -186,10 +186,10 @@ def _call_line(value: Any, given: Mapping[int, str], derived: Mapping[int, Pulle
     region = region_of(called(value))
     pulled = derived.get(id(region))
     if pulled is None:
-        count = len(region.plain.outputs)
-        return Line(tuple(given.get(k, "_") for k in range(count)), value)
-    names = tuple(name for _, name in sorted(given.items()))
-    return Line(names, value, False, pulled.origin, pulled.bars(value.operands))
+        ports = tuple(range(len(region.plain.outputs)))
+        return Line(tuple(given.get(k, "_") for k in ports), value, ports=ports)
+    ports, bars = tuple(sorted(given)), pulled.bars(value.operands)
+    return Line(tuple(given[k] for k in ports), value, False, pulled, bars, ports)
 
 
 def _needed(lines: Sequence[Line], wanted: Sequence[str]) -> set[str]:

@@ -175,7 +175,9 @@ def _through(forward: Sequence[Line], back: Line, backs: Sequence[Sequence[Line]
 
 def _pulls(back: Line, line: Line) -> bool:
     """Return whether a line goes back through the call of another."""
-    if line.call is None or region_of(line.call).plain is not back.through:
+    if back.through is None or line.call is None:
+        return False
+    if region_of(line.call).plain is not back.through.origin:
         return False
     operands: tuple[Any, ...] = line.value.operands
     return line.value.name == "scan" or bool(operands == back.value.operands[: len(operands)])

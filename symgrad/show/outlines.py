@@ -203,30 +203,36 @@ def _network(grown: Graph, inner: int, names: Sequence[str], derived: Mapping[in
 
 def _modules(top: Page, derived: Mapping[int, Pulled]) -> list[Module]:
     """Return the network and every module in it, callers first, each once."""
-    best: dict[int, Pulled] = {}
+    best: dict[Any, Pulled] = {}
     for pulled in derived.values():
-        before = best.get(id(pulled.origin))
+        before = best.get((pulled.origin, pulled.form))
         if before is None or pulled.size > before.size:
-            best[id(pulled.origin)] = pulled
-    pages: dict[int, tuple[Page, int]] = {0: (top, 0)}
-    counts, queue = {0: 1}, [(0, top, 0)]
-    for key, page, level in queue:  # grows while pages call further modules
-        for region, form in page.called():
-            place = id(region)
-            counts[place] = counts.get(place, 0) + counts[key] * page.count(region)
+            best[pulled.origin, pulled.form] = pulled
+    pages: dict[Any, tuple[Page, int]] = {None: (top, 0)}
+    counts: dict[Any, int] = {None: 1}
+    queue: list[Any] = [None]
+    for key in queue:  # grows while pages call further modules
+        page, level = pages[key]
+        for region, form, length in page.called():
+            place = region, form
+            counts[place] = counts.get(place, 0) + counts[key] * page.count(region, form)
             if place not in pages:
-                made = _page(region, form, best.get(place), derived)
-                pages[place] = made, level + 1
-                queue.append((place, made, level + 1))
+                pages[place] = _page(*place, length, best.get(place), derived), level + 1
+                queue.append(place)
     return [Module(page, level, counts[key]) for key, (page, level) in pages.items()]
 
 
-def _page(region: Region, form: Any, pulled: Pulled | None, derived: Mapping[int, Pulled]) -> Page:
+def _page(
+    region: Region,
+    form: tuple[int, ...],
+    length: Any,
+    pulled: Pulled | None,
+    derived: Mapping[int, Pulled],
+) -> Page:
     if not form:
         return block_page(region, pulled, derived)
-    length, carries, streams, backward = form
-    made = opaque.ScanForm(length, carries, streams, backward)
-    return loop_page(region, made, pulled, derived)
+    carries, streams = form
+    return loop_page(region, opaque.ScanForm(length, carries, streams), pulled, derived)
 
 
 def _opened(modules: Sequence[Module], depth: int, more: Sequence[str]) -> frozenset[str]:

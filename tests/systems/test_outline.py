@@ -9,8 +9,10 @@ from typing import Any
 import alexnet
 import numpy as np
 import pytest
+import reading
 import recurrent
 import turing
+import twins
 
 import symgrad as sg
 from symgrad.errors import UnknownNameError
@@ -317,3 +319,62 @@ def test_loops_in_a_row_hand_their_gradients_on() -> None:
 def test_an_unknown_module_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UnknownNameError, match="did you mean `layer`"):
         sg.outline((TWO(X, U, C) ** 2).sum(), open="layr")
+
+
+# --- outlines carried out ---
+
+
+def carried_out(f: Any, wrt: dict[str, Any], data: dict[Any, Any]) -> float:
+    """Return how far the gradient that an outline says is from the compiled one."""
+    outline = sg.outline(f, wrt)
+    said = reading.gradient_of(outline, {str(s): a for s, a in data.items()})
+    computed = sg.compile(f, list(data), wrt=wrt, returns="grad")(*data.values())
+    return twins.farthest(said, computed)[0]
+
+
+def test_alexnets_page_read_line_by_line_is_its_gradient(rng: np.random.Generator) -> None:
+    shapes = alexnet.thinner(alexnet.sizes(), 67, by=16)
+    net = alexnet.model(shapes, 67)
+    arrays = [*alexnet.images(shapes, 67, 2, rng), *alexnet.drawn(shapes, rng).values()]
+
+    assert carried_out(net.loss, net.parameters, dict(zip(net.args, arrays, strict=True))) < 1e-11
+
+
+@pytest.mark.parametrize("lstm", [True, False], ids=["LSTM", "feed-forward"])
+def test_the_turing_machines_page_read_line_by_line_is_its_gradient(
+    lstm: bool, rng: np.random.Generator
+) -> None:
+    s = turing.Sizes(bits=2, places=4, width=3, hidden=3, lstm=lstm)
+    p, data = turing.tensors(s), tensors(xs=(3, 2, 3), told=(1, 2, 2))
+    f = turing.loss(turing.machine(s, data["xs"], p)[0], data["told"])
+    weights = [rng.normal(size=shape) for shape in s.shapes.values()]
+    arrays = [*turing.copy_task(rng, 1, 2, 2), *weights]
+
+    assert carried_out(f, p, dict(zip([*data.values(), *p.values()], arrays, strict=True))) < 1e-10
+
+
+def test_loops_inside_loops_read_line_by_line_are_their_gradient(rng: np.random.Generator) -> None:
+    h, x, w = sg.tensor("h", "N", "H"), sg.tensor("x", "N", "H"), sg.tensor("w", "H", "H")
+    inner = sg.block("inner", [h, w], sg.map("tanh", h @ w))
+    middle = sg.block("middle", [h, w], sg.scan(inner, [h], [w], length=3) + h)
+    outer = sg.block("outer", [h, x, w], [middle(h, w) @ w + x, sg.map("tanh", h) * x])
+    W, start, xs = sg.tensor("W", 3, 3), sg.tensor("start", 2, 3), sg.tensor("xs", "T", 2, 3)
+    last, kept = sg.scan(outer, [start], [W], xs=[xs])
+    again = sg.scan(middle, [last], [W], length=2)
+    data = {s: rng.normal(size=n) / 2 for s, n in ((W, (3, 3)), (start, (2, 3)), (xs, (4, 2, 3)))}
+    wrt = {str(s): s for s in data}
+
+    assert carried_out((again**2).sum() + (kept**2).sum() + (W**2).sum(), wrt, data) < 1e-11
+
+
+def test_blocks_of_several_outputs_read_line_by_line_are_their_gradient(
+    rng: np.random.Generator,
+) -> None:
+    x, W, V = (sg.tensor(n, "N", "N") for n in ("x", "W", "V"))
+    two = sg.block("two", [x, W, V], [sg.map("tanh", x @ W) @ V, sg.map("sin", x) * W, x.sum()])
+    A, B, C = (sg.tensor(n, 3, 3) for n in "ABC")
+    first, second, total = two(A, B, C)
+    third = two(first + second, C, B)[1]
+    data = {s: rng.normal(size=(3, 3)) for s in (A, B, C)}
+
+    assert carried_out((third**2).sum() * total, {str(s): s for s in data}, data) < 1e-12
