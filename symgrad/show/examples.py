@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from symgrad.dag.digraph import Graph, graph
@@ -16,6 +18,8 @@ from symgrad.expr.reader import parse
 from symgrad.numeric.execution import Run
 from symgrad.show.account import Account, account
 from symgrad.show.derivation import Derivation, explain
+from symgrad.show.draw_picture import draw
+from symgrad.show.page_file import page
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,14 @@ class Example:
         asked = list(self.wrt) or None
         choices: dict[str, Any] = {"format": format, "expanded": self.expanded, "digits": digits}
         return explain(self.graph, asked, self.at, **choices)
+
+    def draw(self, path: str | PathLike[str] | None = None, **looks: Any) -> Any:
+        """Return its picture, and write it where a path is given; see `sg.draw`."""
+        return draw(self.account, path=path, **looks)
+
+    def page(self, path: str | Path | None = None) -> str:
+        """Return its page, and write it where a path is given; see `sg.page`."""
+        return page(self.graph, self.at, path, title=self.title)
 
 
 NEURON = "s = w0*x0 + w1*x1 + w2; f = 1/(1 + exp(-s))"

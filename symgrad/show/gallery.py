@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import UnsupportedError
-from symgrad.show.draw_picture import draw
 from symgrad.show.escape import markdown_code, markdown_words
 from symgrad.show.examples import EXAMPLES, Example
-from symgrad.show.page_file import page
 
 EXACT = 17  # digits that give a float64 back
 HEAD = """# Gallery
@@ -49,8 +47,7 @@ def written(folder: Path, chosen: Iterable[Example] | None = None) -> list[Path]
     files: dict[Path, str] = {}
     for example in wanted:
         files[inside / f"{example.name}.svg"] = picture(example)
-        made = page(example.graph, example.at, title=example.title)
-        files[inside / f"{example.name}.html"] = made
+        files[inside / f"{example.name}.html"] = example.page()
         if chosen is not None:
             files[inside / f"{example.name}.md"] = f"# {example.title}\n\n{body(example)}"
     if chosen is None:
@@ -66,7 +63,7 @@ def written(folder: Path, chosen: Iterable[Example] | None = None) -> list[Path]
 
 def picture(example: Example) -> str:
     """Return the picture of an example as SVG."""
-    return f"{draw(example.account).svg.rstrip()}\n"
+    return f"{example.draw().svg.rstrip()}\n"
 
 
 def gallery() -> str:

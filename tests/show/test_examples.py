@@ -165,6 +165,15 @@ def test_numbers_are_those_of_the_run() -> None:
     assert 6.0 == example.run.output
 
 
+def test_an_example_draws_itself_and_makes_its_page(tmp_path: Path) -> None:
+    example = sg.examples.load("circuit")
+    example.draw(tmp_path / "c.svg", theme="dark")
+    made = example.page(tmp_path / "c.html")
+
+    minidom.parse(str(tmp_path / "c.svg"))
+    assert made == (tmp_path / "c.html").read_text(encoding="utf-8")
+
+
 def test_an_unknown_example_is_refused_with_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean `circuit`"):
         sg.examples.load("circus")
