@@ -7,8 +7,9 @@ from typing import Any
 from sympy import Expr
 
 from symgrad.dag.nodes import Nodes
-from symgrad.dag.regions import Region
+from symgrad.dag.regions import Region, held_sizes
 from symgrad.dag.size_leaves import with_sizes
+from symgrad.errors import UnsupportedError
 from symgrad.expr.matching import matched
 from symgrad.rules import opaque
 
@@ -51,11 +52,27 @@ def combine_tensors(builder: Any, operation: Any) -> int:
     first, last = (form[1], form[1] + form[2]) if form else (0, 0)
     slices = [s[1:] if first <= k < last else s for k, s in enumerate(shapes)]
     known = matched(f"block `{block.name}`", block.inputs, block.shapes, slices)
-    sizes = tuple(known[s] for s in block.sizes)
     region = region_of(builder, block)
+    sizes = tuple(known[s] if s in known else _unread(region, s) for s in block.sizes)
     if not form:
         return int(builder.nodes.add(opaque.TENSOR_CALL, operands, (region, index, sizes)))
     length, carries, streams, backward = form
     made = opaque.ScanForm(length, carries, streams, backward, sizes)
     payload = (region, index, made)
     return int(builder.nodes.add(opaque.TENSOR_SCAN, operands, payload))
+
+
+def _unread(region: Region, size: Any) -> int:
+    """Return what stands for a size that the operands do not fix: nothing reads it.
+
+    Raises
+    ------
+    UnsupportedError
+        If something does.
+    """
+    if size in held_sizes(region.nodes):
+        raise UnsupportedError(
+            f"the size `{size}` of block `{region.name}` is in the shape of none of its inputs; "
+            "ask for form='graph', where it is known"
+        )
+    return 1

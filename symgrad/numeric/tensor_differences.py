@@ -27,6 +27,7 @@ from symgrad.numeric.arithmetic import Floats, forward_values
 from symgrad.numeric.arrays import array_point
 from symgrad.numeric.declared_values import within
 from symgrad.numeric.program import lower
+from symgrad.numeric.tensor_machine import TensorMachine
 
 STEP, COMPLEX_STEP, FIRST = 1e-5, 1e-200, 0.1
 LEAST = 1e-8  # smallest default step relative to |x|: below it rounding drowns the difference
@@ -58,7 +59,9 @@ class Probe:
         """Return the formula's value, and what gates with kinks are applied to."""
         wide = any(np.iscomplexobj(v) for v in values)
         if wide not in self._machines:
-            self._machines[wide] = Floats(complex_values=wide).machine(self._program)
+            shapes = [np.shape(v) for v in values]
+            floats = Floats(complex_values=wide)
+            self._machines[wide] = TensorMachine(self._program, shapes, floats)
         with np.errstate(all="ignore"):
             found: list[Any] = self._machines[wide](values)
         return found

@@ -280,6 +280,18 @@ def test_a_closed_gradient_through_a_loop_is_an_expression_like_any_other() -> N
         assert nets.far(sg.evaluate(form, at), run.grad[str(symbol)]) < TIGHT
 
 
+def test_a_closed_gradient_that_reads_a_part_of_the_body_is_built_again() -> None:
+    xs, h = sg.tensor("xs", 3, 2, 3), sg.tensor("h0", 2, 5)
+    U, W = sg.tensor("U", 5, 5), sg.tensor("W", 3, 5)
+    last, _ = sg.scan(nets.rnn(), [h], [U, W], xs=[xs])
+    closed = sg.grad(sg.sum(last), h)  # whose body has no `x`, so nothing says what D is
+    chance = np.random.default_rng(2)
+    at = {str(s): chance.normal(size=s.shape) for s in (h, xs, U, W)}
+
+    assert nets.far(sg.evaluate(closed, at), sg.run(sg.sum(last), at).grad["h0"]) < TIGHT
+    assert sg.check_grad(sg.sum(closed**2), at)
+
+
 def test_deriving_a_long_loop_costs_what_a_short_one_costs() -> None:
     def derived(steps: int) -> str:
         xs, h = sg.tensor("xs", steps, 2, 3), sg.tensor("h0", 2, 5)
