@@ -252,6 +252,23 @@ def _for_torch(pair: _Pair) -> Callable[..., Any]:
             sums = [b.sum_to_size(v.shape).to(v) for b, v in zip(bars, values, strict=True)]
             return (None, *sums)
 
+    def function(*values: Any) -> Any:
+        """Return the formula's value at tensors, which broadcast where it is of scalars."""
+        tensors = [torch.as_tensor(v) for v in values]
+        kinds = [t.dtype for t in tensors if t.is_floating_point()]
+        dtype = str(reduce(torch.promote_types, kinds, torch.float32)).removeprefix("torch.")
+        wanted = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+        once = pair.of_tensors and pair.alone and wanted and not transformed(tensors)
+        return (loss if once else Formula).apply(dtype, *tensors)
+
+    loss = _loss_for_torch(pair)
+    return function
+
+
+def _loss_for_torch(pair: _Pair) -> Any:
+    """Return one scalar of tensors as an `autograd.Function`."""
+    import torch
+
     class Loss(torch.autograd.Function):  # type: ignore[misc]
         """One scalar of tensors: its gradient is computed with it, and waits for its cotangent."""
 
@@ -274,16 +291,7 @@ def _for_torch(pair: _Pair) -> Callable[..., Any]:
                 found[k] = (bar * g).to(values[k])
             return (None, *found)
 
-    def function(*values: Any) -> Any:
-        """Return the formula's value at tensors, which broadcast where it is of scalars."""
-        tensors = [torch.as_tensor(v) for v in values]
-        kinds = [t.dtype for t in tensors if t.is_floating_point()]
-        dtype = str(reduce(torch.promote_types, kinds, torch.float32)).removeprefix("torch.")
-        wanted = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
-        once = pair.of_tensors and pair.alone and wanted and not transformed(tensors)
-        return (Loss if once else Formula).apply(dtype, *tensors)
-
-    return function
+    return Loss
 
 
 def to_jax(f: Any, args: Sequence[Any] | None = None, *, kinks: str = "min_norm") -> Any:
