@@ -53,6 +53,21 @@ def test_a_sequence_has_the_gradients_of_torch(lstm: bool, rng: np.random.Genera
     assert twins.farthest(ours, theirs)[0] <= 1e-9
 
 
+@pytest.mark.parametrize("backend", ["torch", pytest.param("jax", marks=pytest.mark.slow)])
+def test_other_backends_run_the_machine_too(backend: str, rng: np.random.Generator) -> None:
+    pytest.importorskip(backend)
+    s = sizes(False)
+    loss, inputs, p = network(s)
+    args = [*turing.copy_task(rng, 3, BATCH, s.bits), *weights(s, rng).values()]
+    found = [
+        sg.compile(loss, [*inputs, *p.values()], wrt=p, backend=name, returns="grad")(*args)
+        for name in (backend, "numpy")
+    ]
+    ours = {name: np.asarray(slope) for name, slope in found[0].items()}
+
+    assert twins.farthest(ours, found[1])[0] <= 1e-12
+
+
 @pytest.mark.parametrize("lstm", CONTROLLERS, ids=IDS)
 def test_the_whole_machine_passes_the_check_in_random_directions(
     lstm: bool, rng: np.random.Generator
