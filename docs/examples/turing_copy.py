@@ -3,8 +3,8 @@
 About 3,000 steps of 16 sequences of 1 to 10 vectors; afterwards it is tested on sequences that it
 has not seen, of 10 vectors and of 20, and where it looks is drawn.
 
-    python docs/examples/turing_copy.py            # some minutes; Ctrl-C stops and saves
-    python docs/examples/turing_copy.py --resume   # goes on
+    python docs/examples/turing_copy.py --figure ntm_weights.svg   # minutes; Ctrl-C stops and saves
+    python docs/examples/turing_copy.py --resume                   # goes on
 """
 
 from __future__ import annotations
