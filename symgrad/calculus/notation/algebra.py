@@ -46,6 +46,19 @@ class Algebra(Table):
         self.behind[leaf] = form
         return leaf
 
+    def without_scalars(self, form: int) -> tuple[int, int]:
+        """Split a single product into its number and the rest; one with sums in it stays whole."""
+        term = self.single(form)
+        if term is None or not self.shape(form) or has_diagonal(term[0].out):
+            return self.number(S.One), form
+        product, coefficient = term
+        if any(self.atom(a).kind == GROUP for a, _, _ in product.factors):
+            return self.number(S.One), form
+        scalars = tuple(f for f in product.factors if not f[1])
+        rest = Product(tuple(f for f in product.factors if f[1]), product.out)
+        number = self.of_terms((), {Product(scalars, ()): coefficient})
+        return number, self.of_terms(self.shape(form), {rest: S.One})
+
     def worth_naming(self, form: int) -> bool:
         """Return whether a form is more than a number or a symbol, or a multiple of one."""
         terms = self.form(form).terms

@@ -82,12 +82,14 @@ class Reader:
         if is_whole or not isinstance(symbol, TensorSymbol):
             return self.algebra.named(symbol, form)
         lean, axes = narrowed(self.algebra, form)
-        if not self.algebra.worth_naming(lean):
+        outside, bare = self.algebra.without_scalars(lean)
+        if not self.algebra.worth_naming(bare):
             return form
         shape = self.algebra.shape(form)
         sizes = [shape[k] for k in axes]
         short = TensorSymbol(symbol.name, sizes) if sizes else Symbol(symbol.name)
-        return widened(self.algebra, self.algebra.named(short, lean), axes, shape)
+        name = self.algebra.product(outside, self.algebra.named(short, bare))
+        return widened(self.algebra, name, axes, shape)
 
     def _form(self, node: int) -> int:
         nodes = self.nodes
