@@ -32,6 +32,7 @@ from symgrad.show.mathml import mathml
 __all__ = ["Account", "GateAccount", "Path", "Wire", "account"]
 
 OUTPUT = "f"  # what a formula without a name is called
+DEEP = 2_000  # nodes of any graph past which nobody reads its closed form
 LAYERED = 40  # nodes of a graph of tensors past which a closed form repeats too much
 READABLE = 400  # nodes of a closed form past which it is not spelled
 
@@ -209,7 +210,7 @@ class Account:
         """Return closed forms of the output's gradient by nodes; None for what is too long."""
         if len(self.outputs) != 1 or self.outputs[0] in self.nodes.shapes:
             return [None] * len(wanted)
-        if self.nodes.shapes and len(self.nodes) > LAYERED:
+        if len(self.nodes) > (LAYERED if self.nodes.shapes else DEEP):
             return [None] * len(wanted)
         try:
             grown = growth.gradient(self.graph, wanted, self.policy)
@@ -232,6 +233,8 @@ class Account:
 
         Both are empty where it has no spelling.
         """
+        if len(self.nodes) > DEEP:
+            return [], []
         try:
             grown = growth.gradient(self.graph, wanted, self.policy)
             picked = Graph(grown.nodes, grown.outputs[1:], grown.names)
