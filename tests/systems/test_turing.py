@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,16 @@ def test_the_machine_of_blocks_is_the_machine_of_the_package(rng: np.random.Gene
     blocks, flat = sg.compile(both, [xs, *p.values()], returns="value")(*args)
 
     np.testing.assert_allclose(blocks, flat, rtol=1e-12)
+
+
+def test_where_the_heads_look_is_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="figures need matplotlib")
+    s = turing.Sizes(bits=2, places=4, width=3, hidden=4, lstm=False)
+    start = turing.drawn(s, np.random.default_rng(0))
+    turing_copy.draw(turing_copy.answers(s), start, s, tmp_path / "heads.svg")
+    picture = ET.parse(tmp_path / "heads.svg").getroot()
+
+    assert 4 == sum(1 for e in picture.iter() if e.tag.endswith("}image"))
 
 
 @pytest.mark.slow
