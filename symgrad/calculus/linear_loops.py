@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from sympy import Symbol
@@ -46,10 +47,12 @@ class Body:
 
     def fresh(self, name: str) -> str:
         """Return a name that nothing else has."""
-        while name in self._taken:
-            name += "_"
-        self._taken.add(name)
-        return name
+        numbered = (f"{name}{k}" for k in count(1))
+        found = name
+        while found in self._taken:
+            found = next(numbered)
+        self._taken.add(found)
+        return found
 
     def variable(self, name: str, like: int) -> int:
         """Return a new variable in the shape of a node."""

@@ -51,6 +51,7 @@ def scan(
     Examples
     --------
     >>> from sympy.abc import x, y
+    >>> from symgrad.expr.region import block
     >>> scan(block("double", [x, y], x*y), [x], [y], length=3)
     double^3(x, y)
     """

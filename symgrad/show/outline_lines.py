@@ -13,7 +13,7 @@ from typing import Any
 from sympy import Basic, S, Symbol
 
 from symgrad.calculus.closed import let
-from symgrad.calculus.loops import Derived, LinearLoop
+from symgrad.calculus.derived_blocks import Derived, LinearLoop
 from symgrad.calculus.notation.lines import let_tensors, symbol_of
 from symgrad.dag.digraph import Graph
 from symgrad.dag.nodes import CONSTANT, VARIABLE, Nodes, reachable

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from symgrad.calculus.loops import Derived, LinearLoop
+from symgrad.calculus.derived_blocks import Derived, LinearLoop
 from symgrad.dag.nodes import ADD, VARIABLE, Nodes, reachable
 from symgrad.dag.regions import Region
 from symgrad.expr.symbols import label
@@ -224,7 +224,7 @@ def block_page(region: Region, pulled: Pulled | None, derived: Mapping[int, Pull
         names = [fresh(f"d{label(region.symbols[k])}", taken) for k, _ in results]
         wanted = [(n, back.outputs[place]) for n, (_, place) in zip(names, results, strict=True)]
         bars = back.symbols[len(region.inputs) :]
-        shown = [fresh(_bar_name(label(s), outputs), taken) for s in bars]
+        shown = [fresh(f"d{outputs[k]}", taken) for k in pulled.derived.seeds]
         draft = Draft(back.nodes, forward, wanted)
         draft.symbols = {s: like(s, n) for s, n in zip(bars, shown, strict=True)}
     ahead, behind = draft.lines(derived, taken)
@@ -235,12 +235,6 @@ def _output_names(region: Region, taken: set[str]) -> list[str]:
     if len(region.outputs) == 1:
         return [fresh(ONLY, taken)]
     return [fresh(SEVERAL.format(k), taken) for k in range(len(region.outputs))]
-
-
-def _bar_name(name: str, outputs: Sequence[str]) -> str:
-    """Return `dout` or `dout2` for what the engine calls `dy` or `dy2`."""
-    place = "".join(c for c in name if c.isdigit())
-    return f"d{outputs[int(place) if place else 0]}"
 
 
 def _inputs(region: Region) -> tuple[tuple[str, Any], ...]:

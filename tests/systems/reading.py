@@ -13,7 +13,7 @@ import numpy as np
 from sympy import Integer
 
 import symgrad as sg
-from symgrad.calculus.loops import Derived
+from symgrad.calculus.derived_blocks import Derived
 from symgrad.expr.symbols import label
 from symgrad.show.outline_text import partners
 
