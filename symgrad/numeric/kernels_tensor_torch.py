@@ -130,6 +130,25 @@ def add_diagonal(x: Array, diagonal: Array) -> Array:
     return found
 
 
+def overwriting() -> dict[str, dict[int, Kernel]]:
+    """Return gates that can write into an operand: gate, its place, what does so."""
+    import torch
+
+    return {
+        "add": {0: lambda x, y: x.add_(y), 1: lambda x, y: y.add_(x)},
+        "sub": {0: lambda x, y: x.sub_(y), 1: lambda x, y: torch.sub(x, y, out=y)},
+        "mul": {0: lambda x, y: x.mul_(y), 1: lambda x, y: y.mul_(x)},
+        "div": {0: lambda x, y: x.div_(y), 1: lambda x, y: torch.div(x, y, out=y)},
+        "neg": {0: lambda x: x.neg_()},
+        "exp": {0: lambda x: x.exp_()},
+        "tanh": {0: lambda x: x.tanh_()},
+        "sigmoid": {0: lambda x: x.sigmoid_()},
+        "relu": {0: lambda x: x.clamp_min_(0)},
+        "square": {0: lambda x: x.square_()},
+        "above_zero": {0: lambda x: x.ceil_().clamp_(0, 1)},
+    }
+
+
 @lru_cache(maxsize=1)
 def table() -> dict[str, Planner]:
     """Return the planners by gate name."""

@@ -20,6 +20,7 @@ from symgrad.numeric.kernels_tensor_arrays import Planner, outside
 from symgrad.numeric.library import Library
 from symgrad.numeric.program import ITEM, Loop, Program, TensorLoop
 from symgrad.numeric.spelling import unspelled
+from symgrad.numeric.tensor_machine import own_memory
 from symgrad.numeric.tensor_program import Lean, Step
 from symgrad.rules import einsums
 from symgrad.rules.tensor_site import Shape
@@ -45,12 +46,15 @@ class TensorLibrary:
     repeat : callable
         `(step, loop, operands)` to the outputs of a loop and its probes; `step` gives both for one
         step.
+    overwriting : callable
+        What writes into an operand that nobody reads afterwards: gate, place of it, function.
     """
 
     scalars: Library
     planners: Callable[[], dict[str, Planner]]
     module: Callable[[], Any]
     repeat: Callable[[Any, TensorLoop, Sequence[Array]], tuple[list[Array], list[Probe]]]
+    overwriting: Callable[[], dict[str, dict[int, Kernel]]] = dict
 
     def missing(self, program: Program) -> list[str]:
         """Return what the library has no function for; sizes may still be symbols."""
@@ -103,6 +107,8 @@ class ArrayMachine:
         self._shapes = [lean.shapes[slot] for slot in order]
         dead = _last_reads(steps, self._outputs)
         self._steps = [(*self._bound(s), s.args, last) for s, last in zip(steps, dead, strict=True)]
+        self._first = program.first
+        self._thrifty = self._reusing(steps, dead)
         self.shared = _shared(steps, program.first, self._outputs)
 
     def _bound(self, step: Step) -> tuple[Kernel, bool]:
@@ -120,6 +126,19 @@ class ArrayMachine:
             return found, [check.probe(step.payload, self._library.module(), operands, found)]
 
         return probed, True
+
+    def _reusing(self, steps: Sequence[Step], dead: Sequence[tuple[int, ...]]) -> list[Any]:
+        """Return the steps, written into operands that nobody reads afterwards where they can."""
+        own, table = own_memory(steps, self._first, self._outputs), self._library.overwriting()
+        found = list(self._steps)
+        for k, (step, last) in enumerate(zip(steps, dead, strict=True)):
+            for place, function in table.get(step.gate.name, {}).items():
+                slot = step.args[place]
+                same = self._shapes[slot] == self._shapes[self._first + k] != ()
+                if slot in own and slot in last and same and not step.gate.kernels:
+                    found[k] = (function, *found[k][1:])
+                    break
+        return found
 
     def _loop(self, step: Step) -> Kernel:
         """Return what runs a loop: its body is bound once, for the shapes of one step."""
@@ -144,11 +163,13 @@ class ArrayMachine:
         kernel: Kernel = library.scalars.kernel(gate)
         return kernel(step.payload) if gate.shape is not None else kernel
 
-    def __call__(self, values: Sequence[Array]) -> tuple[list[Array], list[Probe]]:
-        """Return the outputs, and one probe a check."""
+    def __call__(
+        self, values: Sequence[Array], *, thrifty: bool = False
+    ) -> tuple[list[Array], list[Probe]]:
+        """Return the outputs, and one probe a check; `thrifty` writes to memory again."""
         slots: list[Any] = [*values, *self._constants]
         append, probes = slots.append, []
-        for kernel, probed, args, dead in self._steps:
+        for kernel, probed, args, dead in self._thrifty if thrifty else self._steps:
             if len(args) == 2:
                 found = kernel(slots[args[0]], slots[args[1]])
             elif len(args) == 1:

@@ -66,7 +66,7 @@ class TensorMachine:
         """Choose a kernel for each step; run those of constants alone."""
         known: dict[int, Any] = dict(enumerate(self._constants, self._inputs))
         dead = _last_reads(steps, self._outputs)
-        reusable = self._reusable(steps, first)
+        reusable = {s for s in own_memory(steps, first, self._outputs) if self._shapes[s]}
         self._owned = {first + k for k, step in enumerate(steps) if _is_own(steps, step, first)}
         self.steps: list[tuple[int, Kernel, tuple[int, ...], tuple[int, ...]]] = []
         for slot, (step, last) in enumerate(zip(steps, dead, strict=True), first):
@@ -92,13 +92,6 @@ class TensorMachine:
             self.steps.append((slot, kernel, step.args, freed))
         self._owned -= set(known)
         self._slots = [known.get(slot) for slot in range(first + len(steps))]
-
-    def _reusable(self, steps: Sequence[Step], first: int) -> set[int]:
-        """Return the slots whose memory is theirs alone, and that no view looks into."""
-        seen = {a for step in steps if _may_look_into(step) for a in step.args}
-        seen.update(self._outputs)
-        made = {first + k for k, step in enumerate(steps) if _is_own(steps, step, first)}
-        return {slot for slot in made - seen if self._shapes[slot]}
 
     def _kernel(self, step: Step) -> Kernel:
         if step.gate is EMBED:
@@ -217,6 +210,13 @@ def _is_own(steps: Sequence[Step], step: Step, first: int) -> bool:
     if step.gate is ITEM and step.args[0] >= first:
         return isinstance(steps[step.args[0] - first].payload, TensorLoop)
     return _fresh(step)
+
+
+def own_memory(steps: Sequence[Step], first: int, outputs: Sequence[int]) -> set[int]:
+    """Return the slots whose memory is theirs alone, and that no view or result looks into."""
+    seen = {a for step in steps if _may_look_into(step) for a in step.args}
+    made = {first + k for k, step in enumerate(steps) if _fresh(step)}
+    return made - seen - set(outputs)
 
 
 def _fresh(step: Step) -> bool:

@@ -11,7 +11,7 @@ from symgrad.errors import BackendError
 from symgrad.numeric.arithmetic import float_of
 from symgrad.numeric.arrays import EXACT
 from symgrad.numeric.backend_torch import LIBRARY
-from symgrad.numeric.kernels_tensor_torch import table
+from symgrad.numeric.kernels_tensor_torch import overwriting, table
 from symgrad.numeric.program import Program, TensorLoop
 from symgrad.numeric.tensor_library import ArrayMachine, TensorLibrary
 from symgrad.rules.tensor_site import Shape
@@ -31,11 +31,12 @@ def repeated(body: Any, loop: TensorLoop, operands: Sequence[Array]) -> Any:
     first, last = form.carries, form.carries + form.streams
     state, params = list(operands[:first]), operands[last:]
     cut = list(zip(*(x.unbind(0) for x in operands[first:last]), strict=True))
-    stacks = Stacks(form.length, _module().is_grad_enabled() or transformed(operands))
+    watched = _module().is_grad_enabled() or transformed(operands)
+    stacks = Stacks(form.length, watched)
     probes: list[Any] = []
     times = range(form.length - 1, -1, -1) if form.backward else range(form.length)
     for time in times:
-        found, more = body([*state, *(cut[time] if cut else ()), *params])
+        found, more = body([*state, *(cut[time] if cut else ()), *params], thrifty=not watched)
         state = found[:first]
         probes = more if not probes else list(map(_earlier, probes, more))
         stacks.keep(time, found[first:])
@@ -81,7 +82,7 @@ def _earlier(one: Any, other: Any) -> Any:
     return one[0] | other[0], where(one[0], one[1], other[1])
 
 
-TORCH_TENSORS = TensorLibrary(LIBRARY, table, _module, repeated)
+TORCH_TENSORS = TensorLibrary(LIBRARY, table, _module, repeated, overwriting)
 
 
 class TorchTensors:
@@ -147,7 +148,8 @@ class TorchTensors:
         device = next((v.device for v in values if v.ndim), None)
         device = device or (values[0].device if values else _module().device("cpu"))
         machine = self._machine(device)
-        found, probes = machine([v.to(device) for v in values])
+        watched = _module().is_grad_enabled() or transformed(values)
+        found, probes = machine([v.to(device) for v in values], thrifty=not watched)
         if checked:
             machine.verify(probes)
         return [

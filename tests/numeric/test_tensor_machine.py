@@ -14,6 +14,7 @@ from symgrad.dag.nodes import ADD, MUL, NEG, POW, SUB, Nodes
 from symgrad.dag.vmap import vmap
 from symgrad.numeric.arithmetic import Floats
 from symgrad.numeric.program import lower
+from symgrad.numeric.tensor_backends import TENSOR_BACKENDS
 from symgrad.numeric.tensor_machine import TensorMachine
 from symgrad.rules import einsums, tensors
 from symgrad.rules.table import GATES
@@ -119,6 +120,25 @@ def test_the_lean_machine_keeps_memory_apart(start: int) -> None:
         assert all(map(np.array_equal, before, values)), seed
         assert not any(shares(f, v) for f in found for v in values), seed
         assert not any(shares(f, g) for k, f in enumerate(found) for g in found[:k]), seed
+
+
+def test_torch_gives_what_the_plain_machine_gives_and_keeps_memory_apart() -> None:
+    pytest.importorskip("torch")
+    build = TENSOR_BACKENDS["torch"].build
+    for seed in range(120):
+        source = random_graph(seed)
+        values = values_of(source, seed)
+        before = [v.copy() for v in values]
+        run = build(lower(source), [v.shape for v in values], "float64", False)
+        found, again = run(values), run(values)
+
+        assert all(map(np.array_equal, before, values)), seed
+        assert not any(shares(f, v) for f in found for v in values), seed
+        assert not any(shares(f, g) for k, f in enumerate(found) for g in found[:k]), seed
+        for a, b, c in zip(plain(source, values), found, again, strict=True):
+            assert np.shape(a) == np.shape(b), seed
+            np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-9, err_msg=str(seed))
+            np.testing.assert_array_equal(b, c, err_msg=str(seed))
 
 
 @pytest.mark.parametrize("start", GRAPHS)
