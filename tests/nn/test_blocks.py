@@ -123,7 +123,8 @@ def assert_close(expected: Any, found: Any) -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=CLOSE * scale)
 
 
-@pytest.mark.parametrize("backend", ["torch", pytest.param("jax", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["torch", "jax"])
 @blocks
 def test_other_backends_give_the_same_numbers(block: Any, backend: str) -> None:
     pytest.importorskip(backend, reason=f"install symgrad[{backend}]")
