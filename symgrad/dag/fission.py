@@ -25,6 +25,7 @@ from symgrad.rules import einsums, opaque
 from symgrad.rules.row import Gate
 
 Form = opaque.ScanForm
+LARGEST = 2**25  # entries of what stands for all steps at once; more stays in the loop
 CACHED = 8192  # entries of a step, from which on reading a stack costs more than a sum or product
 
 
@@ -166,13 +167,18 @@ class Fission:
                 continue
             term = next((a for a in nodes.args[out] if a != k), k)
             alike = nodes.shapes.get(k, ()) == nodes.shapes.get(term, ())
-            if k in nodes.args[out] and alike and sums_well(nodes, term, varying, largest):
+            most = (largest, LARGEST // self.form.length)
+            if k in nodes.args[out] and alike and sums_well(nodes, term, varying, most):
                 found[k] = term
         return found
 
     def _pinned(self, node: int) -> bool:
-        """Return whether a node has no rule for all steps at once."""
-        gate = self.nodes.gates[node]
+        """Return whether a node has no rule for all steps at once, or is or reads too much."""
+        gate, shapes = self.nodes.gates[node], self.nodes.shapes
+        made = [n for n in self.nodes.args[node] if self.nodes.gates[n] is not VARIABLE]
+        entries = max(prod(shapes.get(n, ())) for n in (node, *made) if self.varying[n])
+        if entries * self.form.length > LARGEST:
+            return True
         return gate.shape is not None and gate not in vmap.RULES
 
     def _core(self, roots: Sequence[int]) -> set[int]:

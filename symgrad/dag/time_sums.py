@@ -24,8 +24,8 @@ LINEAR = frozenset([NEG, tensors.RESHAPE, tensors.SLICE, tensors.UNSLICE, tensor
 SUMS = frozenset([ADD, SUB])
 
 
-def sums_well(nodes: Nodes, node: int, wide: Sequence[int], largest: int) -> bool:
-    """Return whether a sum over time needs no stack of something larger than `largest` entries.
+def sums_well(nodes: Nodes, node: int, wide: Sequence[int], most: tuple[int, int]) -> bool:
+    """Return whether a sum over time needs no stack of something large.
 
     Parameters
     ----------
@@ -35,16 +35,19 @@ def sums_well(nodes: Nodes, node: int, wide: Sequence[int], largest: int) -> boo
         What is summed.
     wide : sequence of truth values
         Which nodes change with time.
-    largest : int
-        Entries.
+    most : (int, int)
+        Entries in each step: of what is stacked only to be summed, and of factors that are stacked.
     """
     stack = [node]
     while stack:
         top = stack.pop()
         passed = _passed_to(nodes, lambda n: bool(wide[n]), top)
         stack.extend(passed)
-        alone = wide[top] and not passed and nodes.gates[top] not in SPECIAL
-        if alone and prod(nodes.shapes.get(top, ())) > largest:
+        if not wide[top] or passed:
+            continue
+        product = nodes.gates[top] in SPECIAL
+        stacked = [a for a in nodes.args[top] if wide[a]] if product else [top]
+        if any(prod(nodes.shapes.get(n, ())) > most[product] for n in stacked):
             return False
     return True
 

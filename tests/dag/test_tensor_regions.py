@@ -331,3 +331,18 @@ def test_blocks_nest_fifty_levels_deep_and_no_deeper() -> None:
     np.testing.assert_allclose(sg.compile(f, returns="grad")(np.zeros(3))[0], np.full(3, 50.0))
     with pytest.raises(UnsupportedError, match="50 levels deep"):
         sg.block("b", [x], made(x) + x)
+
+
+def test_what_would_be_very_large_for_all_steps_at_once_stays_in_the_loop() -> None:
+    h, table = sg.tensor("h", "B", "H"), sg.tensor("table", "H", "V")
+    body = sg.block("decode", [h, table], [nets.tanh(h), sg.sum(sg.logsumexp(h @ table, axis=1))])
+    for words, inside in ((50, False), (500_000, True)):
+        f = sg.scan(body, [sg.tensor("h0", 2, 3)], [sg.tensor("E", 3, words)], length=100)
+        source = sg.graph(sg.sum(f[1]))
+        nodes, _ = parted(*opened(source.nodes, source.outputs))
+        tall = [shape for shape in nodes.shapes.values() if shape[0] == 100]
+        loops = {p[0] for g, p in zip(nodes.gates, nodes.payloads, strict=True)
+                 if g is opaque.TENSOR_SCAN}  # fmt: skip
+
+        assert max(sympy.prod(shape) for shape in tall) < 2**25
+        assert inside is any("logsumexp_over" in {g.name for g in r.nodes.gates} for r in loops)
