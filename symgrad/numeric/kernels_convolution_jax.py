@@ -154,9 +154,12 @@ def max_share(payload: Any) -> Kernel:
 
     def run(x: Array, top: Array, bar: Array) -> Array:
         wide = (*top.shape, *[1] * len(spatial))
-        tied = (windows(x, moves, float("-inf")) == top.reshape(wide)).astype(x.dtype)
-        count = jnp.sum(tied, axis=tuple(range(-len(spatial), 0)), keepdims=True)
-        return added(tied * (bar.reshape(wide) / count))
+        top, bar = top.reshape(wide), bar.reshape(wide)
+        tied = windows(x, moves, float("-inf")) == top
+        count = jnp.sum(tied, axis=tuple(range(-len(spatial), 0)), keepdims=True, dtype=x.dtype)
+        # XLA makes 0 of false times nan, so what is nan is said here.
+        rest = jnp.where(jnp.isnan(top), top, jnp.zeros_like(top))
+        return added(jnp.where(tied, bar / count, rest))
 
     return run
 

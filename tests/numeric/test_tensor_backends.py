@@ -447,3 +447,47 @@ def test_loops_can_be_differentiated_and_mapped_in_torch() -> None:
     (own,) = torch.autograd.grad(value, given[3])
 
     np.testing.assert_allclose(own, slope.detach(), rtol=1e-10, atol=1e-12)
+
+
+# --- poolings ---
+
+POOLED = sg.tensor("x", 2, 3, 8, 7)
+POOLINGS = {
+    "overlapping": sg.max_pool(POOLED, 3, stride=2),
+    "padded": sg.max_pool(POOLED, (3, 2), stride=(2, 1), padding=(1, 0)),
+    "spread": sg.max_pool(POOLED, 2, stride=1, dilation=2),
+    "means": sg.avg_pool(POOLED, (2, 3), stride=(1, 2), padding=1),
+    "channels": sg.avg_pool(POOLED, (3, 1, 1), stride=1, padding=((1, 1), (0, 0), (0, 0))),
+}
+
+
+@pytest.mark.parametrize("backend", TENSOR_BACKENDS)
+@pytest.mark.parametrize("name", POOLINGS)
+def test_poolings_are_those_of_windows(backend: str, name: str) -> None:
+    if backend != "numpy":
+        installed(backend)
+    x = np.round(RNG.normal(size=(2, 3, 8, 7)))  # with ties
+    x[0, 0, 4, 3] = nan
+    f = sg.sum(POOLINGS[name] ** 3)
+    run = sg.run(f, {"x": x})  # node by node: windows and reductions
+    fn = sg.compile(f, [POOLED], wrt=[POOLED], backend=backend)
+    value, (slope,) = fn(x)
+    plan = next(iter(fn._plans.values()))
+    gates = {step.gate.name for step in plan.run.lean.steps.values()}
+
+    assert not gates & {"patches", "fold", "winners"}
+    np.testing.assert_allclose(value, run.output, rtol=1e-12)
+    np.testing.assert_allclose(slope, run.grad["x"], rtol=1e-11, atol=1e-12)
+
+
+@every_library
+@pytest.mark.parametrize("kinks", ["first", "nan"])
+def test_other_kinks_of_poolings_are_those_of_numpy(library: str, kinks: str) -> None:
+    installed(library)
+    x = np.round(RNG.normal(size=(2, 3, 8, 7)))
+    options: dict[str, Any] = {"wrt": [POOLED], "returns": "grad", "kinks": kinks}
+    f = sg.sum(POOLINGS["overlapping"] ** 3)
+    expected = sg.compile(f, [POOLED], **options)(x)[0]
+    actual = sg.compile(f, [POOLED], backend=library, **options)(x)[0]
+
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)
