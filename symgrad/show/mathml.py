@@ -15,6 +15,7 @@ TIMES = '<mo lspace="0.12em" rspace="0.12em">&#x2062;</mo>'  # unseen, for produ
 DEEPEST = 80  # levels of braces and brackets
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|[A-Za-z]+|\s+|.", re.DOTALL)
 
+LETTER = re.compile(r"(?<=<mi>)\w(?=</mi>)")
 WORD = re.compile(r"\\(text[a-z]+)\{\}|\\(.)|\$\\?([A-Za-z]+|.)\$")
 
 GREEK = (
@@ -168,7 +169,8 @@ class _Reader:
         inside = self.raw()
         plain = inside.replace(r"\_", "_")
         if not plain.replace("_", "").replace(" ", "").isalnum():
-            return _Reader(inside).row("")
+            row = _Reader(inside).row("")
+            return LETTER.sub(_emboldened, row) if style == "bold" else row
         if style == "bold":  # browsers know no other style than upright, but letters that are bold
             return f"<mi>{plain.translate(BOLD)}</mi>"
         return f'<mi mathvariant="normal">{escape(plain)}</mi>'
@@ -280,6 +282,10 @@ def _operand(item: str) -> bool:
 def _function(item: str) -> bool:
     """Return whether an element is the name of a function, which is applied."""
     return item.startswith('<mi mathvariant="normal"') or item[4:-5] in FUNCTIONS
+
+
+def _emboldened(letter: re.Match[str]) -> str:
+    return letter[0].translate(BOLD)
 
 
 ONE = "1".translate(BOLD)  # the indicator: 1 where its operand holds

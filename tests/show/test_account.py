@@ -279,6 +279,11 @@ def test_mathml_is_presentation_markup(formula: str, expected: str) -> None:
     assert expected == mathml(latex(sg.parse(formula).expr))
 
 
+def test_matrices_are_bold_in_mathml_with_and_without_an_index() -> None:
+    assert "<mi>𝐛</mi>" == mathml(latex(sg.tensor("b", 3)))
+    assert "<msub><mi>𝐖</mi><mn>1</mn></msub>" == mathml(latex(sg.tensor("W1", 3, 2)))
+
+
 def test_mathml_of_comparisons_is_escaped() -> None:
     written = mathml(latex(sg.parse("where(x < y, x, y)").expr))
 
