@@ -50,7 +50,8 @@ def repeated(body: Any, loop: TensorLoop, operands: Sequence[Array]) -> Any:
     state, (stacks, probes) = jax.lax.scan(
         step, state, streams, length=form.length, reverse=form.backward
     )
-    first_wrong = [(jnp.any(wrong), number[jnp.argmax(wrong)]) for wrong, number in probes]
+    seen = probes if form.length else []
+    first_wrong = [(jnp.any(wrong), number[jnp.argmax(wrong)]) for wrong, number in seen]
     return [*state, *stacks], first_wrong
 
 

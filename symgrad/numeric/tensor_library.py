@@ -147,7 +147,7 @@ class ArrayMachine:
         shapes = [self._shapes[a] for a in step.args]
         slices = [s[1:] if first <= k < last else s for k, s in enumerate(shapes)]
         body = ArrayMachine(loop.body, slices, self._library, self._number)
-        self.blames += body.blames
+        self.blames += body.blames if loop.form.length else []  # no step, no probe
         return lambda *operands: self._library.repeat(body, loop, operands)
 
     def _kernel(self, step: Step) -> Kernel:

@@ -30,6 +30,9 @@ def repeated(body: Any, loop: TensorLoop, operands: Sequence[Array]) -> Any:
     form = loop.form
     first, last = form.carries, form.carries + form.streams
     state, params = list(operands[:first]), operands[last:]
+    if not form.length:
+        like = [v.expand(s) for v, s in zip(state, loop.shapes, strict=False)]
+        return [*like, *(operands[0].new_zeros(s) for s in loop.shapes[first:])], []
     cut = list(zip(*(x.unbind(0) for x in operands[first:last]), strict=True))
     watched = _module().is_grad_enabled() or transformed(operands)
     stacks = Stacks(form.length, watched)

@@ -491,3 +491,17 @@ def test_other_kinks_of_poolings_are_those_of_numpy(library: str, kinks: str) ->
     actual = sg.compile(f, [POOLED], backend=library, **options)(x)[0]
 
     np.testing.assert_allclose(actual, expected, rtol=1e-12)
+
+
+@every_library
+def test_a_loop_of_no_steps_gives_its_start(library: str) -> None:
+    installed(library)
+    h, R = sg.tensor("h", 3), sg.tensor("R", 3, 3)
+    step = sg.block("still", [h, R], [sg.map(sympy.tanh, R @ h)] * 2)
+    last, _ = sg.scan(step, [h], [R], length=0)
+    given = [normal(3), normal(3, 3)]
+    value, slopes = sg.compile(sg.sum(last**3), [h, R], backend=library)(*given)
+
+    np.testing.assert_allclose(value, np.sum(given[0] ** 3), rtol=1e-12)
+    np.testing.assert_allclose(slopes[0], 3 * given[0] ** 2, rtol=1e-12)
+    assert not np.any(slopes[1])
