@@ -14,7 +14,6 @@ from symgrad.dag.digraph import Graph, graph
 from symgrad.errors import SymgradError
 from symgrad.expr import tensor_latex as _tensor_latex
 from symgrad.expr import tensor_numpy as _tensor_numpy
-from symgrad.expr.heads import stop_gradient
 from symgrad.expr.limits import Limits
 from symgrad.expr.matrices import matrix
 from symgrad.expr.printer import text
@@ -63,6 +62,7 @@ from symgrad.expr.tensor_reductions import (
     norm,
     prod,
     softmax,
+    stop_gradient,
     sum,
     where,
 )

@@ -266,6 +266,7 @@ def block(name: str, inputs: Sequence[Any], outputs: Any) -> Block:
     """
     symbols = [Symbol(i) if isinstance(i, str) else i for i in inputs]
     values = tuple(outputs) if isinstance(outputs, (tuple, list)) else (outputs,)
+    values = tuple([as_expr(v) if isinstance(v, (int, float)) else v for v in values])
     depth = _checked_depth(name, symbols, values)
     made = Block(name, symbols, values)
     made.depth = depth + 1

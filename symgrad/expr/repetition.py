@@ -32,7 +32,7 @@ def scan(
         Start values, and values that stay the same in every step.
     xs : sequence of tensor
         Their first axis is time: step t has `x[t]`.
-    length : int or Expr, optional
+    length : int, str or Expr, optional
         Number of steps, ≥ 0; default: that of `xs`. With tensors it may be a size.
 
     Returns
@@ -55,11 +55,20 @@ def scan(
     >>> scan(block("double", [x, y], x*y), [x], [y], length=3)
     double^3(x, y)
     """
+    _check_block(body)
     given = (*carries, *params)
     wide = bool(xs) or body.tensorial or any(isinstance(a, AnyTensor) for a in given)
     if wide or len(carries) < len(body.outputs):
         return tensor_loops.loop(body, carries, xs, params, length)
     return _of_scalars(body, carries, params, length)
+
+
+def _check_block(body: Any) -> None:
+    if not isinstance(body, Block):
+        raise UnsupportedError(
+            f"a scan repeats a block, but found {type(body).__name__} `{body}`; make one with "
+            '`sg.block("step", inputs, outputs)`'
+        )
 
 
 def _of_scalars(body: Block, carries: Sequence[Any], params: Sequence[Any], length: Any) -> Any:

@@ -91,8 +91,10 @@ def length_of(name: str, streams: Sequence[Shape], length: Any) -> Any:
         )
     lengths = [s[0] for s in streams]
     if length is not None:
-        if isinstance(length, bool) or not isinstance(length, (int, Integer, Expr)):
-            raise UnsupportedError(f"a scan over `{name}` of length {length!r}: give a size")
+        if isinstance(length, bool) or not isinstance(length, (int, str, Integer, Expr)):
+            raise UnsupportedError(
+                f"a scan over `{name}` of length {length!r}: give a whole number or a size"
+            )
         lengths.insert(0, dim(length))
     if not lengths:
         raise UnsupportedError(

@@ -11,9 +11,9 @@ from typing import Any
 import sympy
 
 from symgrad.errors import UnsupportedError
-from symgrad.expr import matrices
+from symgrad.expr import heads, matrices
 from symgrad.expr.tensor_shapes import Axis, many_axes
-from symgrad.expr.tensors import apply, as_operand, mapped, reduced
+from symgrad.expr.tensors import AnyTensor, apply, as_operand, mapped, reduced
 
 
 def any_of(operands: Any) -> bool:
@@ -234,6 +234,33 @@ def map(function: Any, *operands: Any) -> Any:
     entry = sympy.Dummy("x")
     body = mapped(function, entry)
     return operands[0].applyfunc(sympy.Lambda(entry, body))
+
+
+def stop_gradient(x: Any) -> Any:
+    """Return `x` as it is, with the derivative zero by decree.
+
+    Parameters
+    ----------
+    x : tensor, scalar, or SymPy matrix
+        What is held fixed.
+
+    Returns
+    -------
+    tensor or Expr
+        Of the same shape.
+
+    Examples
+    --------
+    >>> from sympy.abc import x
+    >>> stop_gradient(x) * x
+    x*stop_gradient(x)
+    >>> from symgrad.expr.tensors import tensor
+    >>> stop_gradient(tensor("X", "N", 3)).shape
+    (N, 3)
+    """
+    if isinstance(x, AnyTensor) or any_of([x]):
+        return map(heads.stop_gradient, x)
+    return heads.stop_gradient(x)
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:
