@@ -63,3 +63,30 @@ def test_every_refusal_of_a_loop_is_one_of_ours() -> None:
     for wrong in ({"length": -1}, {"length": 2.5}, {"length": "a b"}, {}, {"xs": [X, W, X]}):
         with pytest.raises(SymgradError):
             sg.scan(step, [X], [W], **wrong)
+
+
+def products() -> Any:
+    """Return a block of numbers, one of whose partials is a constant where `b` is one."""
+    a, b = sympy.symbols("a b")
+    return sg.block("product", [a, b], [a * b])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_constant_slope_of_a_block_of_numbers_is_one_for_each_step(backend: str) -> None:
+    s = sympy.Symbol("s")
+    step = sg.block("step", [x, s], [x * products()(s, 2), s + 3])
+    f = sg.sum(sg.scan(step, [X, s], length=2)[0])
+    by_x, by_s = sg.compile(f, [X, s], returns="grad", backend=having(backend))([0.1, 0.2], 0.5)
+
+    # X * 2s * 2(s + 3), by hand
+    np.testing.assert_allclose(by_x, [7.0, 7.0])
+    np.testing.assert_allclose(by_s, 0.3 * 4 * (2 * 0.5 + 3))
+    assert sg.check_grad(f, {"X": [0.1, 0.2], "s": 0.5})
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_gradient_through_a_mapped_block_has_the_shape_of_its_variable(backend: str) -> None:
+    f = sg.sum(sg.map(lambda t: products()(t, 2), X))
+    (found,) = sg.compile(f, [X], returns="grad", backend=having(backend))([0.1, 0.2])
+
+    assert [2, 2] == found.tolist()

@@ -13,6 +13,8 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
+import numpy as np
+
 from symgrad.numeric.packing import Packing
 from symgrad.numeric.program import ITEM, Loop, Operation, Program, TensorLoop
 from symgrad.numeric.repeats import repeated
@@ -208,5 +210,20 @@ class Machine:
 
 
 def run_loop(body: Machine, loop: Loop, *args: Any) -> list[Any]:
-    """Return the outputs of a block, called once or repeated."""
-    return body.iterate(args, loop.length) if loop.rolled else body(args)
+    """Return the outputs of a block, called once or repeated; each has the shape of the operands.
+
+    An output that reads none of the arrays, as a constant derivative, is repeated over them.
+    """
+    found: list[Any] = body.iterate(args, loop.length) if loop.rolled else body(args)
+    shape = np.broadcast_shapes(*[getattr(a, "shape", ()) for a in args])
+    if not shape:
+        return found
+    like = next(a for a in args if getattr(a, "shape", ()))
+    return [f if getattr(f, "shape", ()) == shape else _spread(f, shape, like) for f in found]
+
+
+def _spread(value: Any, shape: tuple[int, ...], like: Any) -> Any:
+    """Return a value in each entry of an array of some shape, of the library of `like`."""
+    zeros = getattr(like, "new_zeros", None)
+    made = np.zeros(shape, like.dtype) if zeros is None else zeros(shape)
+    return made + value
