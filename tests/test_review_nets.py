@@ -89,4 +89,7 @@ def test_a_gradient_through_a_mapped_block_has_the_shape_of_its_variable(backend
     f = sg.sum(sg.map(lambda t: products()(t, 2), X))
     (found,) = sg.compile(f, [X], returns="grad", backend=having(backend))([0.1, 0.2])
 
+    constant = sg.map(lambda t: sg.block("three", ["t"], 3)(t), X)
+
     assert [2, 2] == found.tolist()
+    assert 6 == sg.evaluate(sg.sum(constant), {"X": [1, 2]})

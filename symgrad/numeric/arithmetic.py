@@ -20,7 +20,7 @@ from symgrad.dag.nodes import CONSTANT, VARIABLE
 from symgrad.errors import UnsupportedError
 from symgrad.expr.heads import OwnHead
 from symgrad.numeric import kernels, kernels_tensor, precise
-from symgrad.numeric.backend import Machine
+from symgrad.numeric.backend import Machine, spread
 from symgrad.numeric.program import Program, lower, lower_region, lower_tensors, tensor_loop
 from symgrad.numeric.repeats import repeated
 from symgrad.numeric.wholes import quadrature, term_by_term
@@ -226,7 +226,7 @@ def _bundle(arithmetic: Arithmetic, gate: Gate, args: tuple[Any, ...], payload: 
         loop = tensor_loop(region, rest[0])
         return repeated(arithmetic.machine(loop.body), loop, args)
     body = arithmetic.machine(lower_region(region))
-    return body.iterate(args, rest[0]) if rest else body(args)
+    return spread(body.iterate(args, rest[0]) if rest else body(args), args)
 
 
 def forward_values(graph: Graph, inputs: list[Any], arithmetic: Arithmetic) -> list[Any]:

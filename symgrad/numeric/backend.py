@@ -210,11 +210,15 @@ class Machine:
 
 
 def run_loop(body: Machine, loop: Loop, *args: Any) -> list[Any]:
-    """Return the outputs of a block, called once or repeated; each has the shape of the operands.
+    """Return the outputs of a block, called once or repeated, in the shape of its operands."""
+    return spread(body.iterate(args, loop.length) if loop.rolled else body(args), args)
 
-    An output that reads none of the arrays, as a constant derivative, is repeated over them.
+
+def spread(found: list[Any], args: Sequence[Any]) -> list[Any]:
+    """Return outputs of a block of scalars in the shape of its operands.
+
+    One that reads none of the arrays, as a constant derivative, is repeated over them.
     """
-    found: list[Any] = body.iterate(args, loop.length) if loop.rolled else body(args)
     shape = np.broadcast_shapes(*[getattr(a, "shape", ()) for a in args])
     if not shape:
         return found
