@@ -156,8 +156,8 @@ def diff(f: Any, *wrt: Any, simplify: str = "light", kinks: str = "min_norm") ->
         shape = current.nodes.shapes.get(current.outputs[0], ())
         if shape:
             raise ShapeError(
-                f"the derivative so far is {described(shape)}; derive a scalar further, or use "
-                "`hessian` and `jacobian`"
+                f"the derivative so far has the shape {described(shape)}; derive a scalar "
+                "further, or use `hessian` and `jacobian`"
             )
         grown = growth.gradient(current, [current.find(key)], kinks)
         current = _tidied(Graph(grown.nodes, grown.outputs[1:], grown.names))

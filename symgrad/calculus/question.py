@@ -31,8 +31,8 @@ def scalar(f: Any, kinks: str) -> Graph:
     shape = source.nodes.shapes.get(source.outputs[0], ())
     if len(source.outputs) == 1 and shape:
         raise ShapeError(
-            f"a gradient is of one scalar, but `f` is {described(shape)}; sum its entries, or "
-            "use `jacobian` or `vjp`"
+            f"a gradient is of one scalar, but `f` has the shape {described(shape)}; sum its "
+            "entries, or use `jacobian` or `vjp`"
         )
     if len(source.outputs) != 1:
         raise ShapeError(
