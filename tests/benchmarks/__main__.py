@@ -88,6 +88,8 @@ def measure(job: Job, seed: int, cache: str) -> Found | None:
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     environment |= {"PYTHONHASHSEED": str(seed), "PYTHONPYCACHEPREFIX": cache}
     environment |= {"BENCH_CACHE": cache, "SYMGRAD_CACHE_DIR": f"{cache}/symgrad"}
+    if job[0] == "nets":
+        environment["OPENBLAS_NUM_THREADS"] = "1"  # NumPy's: two threads on two cores come and go
     size = LIMIT_BYTES_NATIVE if job[0] in RUNS else LIMIT_BYTES
     size = resource.RLIM_INFINITY if job[0] == "gpu" else size  # drivers take all addresses
     done = subprocess.run(

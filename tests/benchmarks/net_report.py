@@ -14,7 +14,8 @@ INTRO = """\
 Loss and gradient by all parameters for one batch; arrays stand on the device, in float32 but for
 the two layers of the lecture's slide. *Ready* is from the formula to the end of the first call;
 *memory* is the most that the process had beyond what it had after its imports. Peers run models
-that were written by hand for them.
+that were written by hand for them. NumPy multiplies matrices in one thread, JAX and torch in as
+many as they choose.
 
 """
 NO_GPU = """\

@@ -41,6 +41,7 @@ class Plan:
     sizes: tuple[int, ...]
     held: int
     seen: int
+    net_turns: int
     slow_nets: bool
 
     def groups(self, contenders: dict[str, Contender]) -> list[Group]:
@@ -54,7 +55,7 @@ class Plan:
             *([(job, self.native_due(job)) for job in natives(p)] for p in NATIVE),
             [(("hessian", p, name), self.native_turns) for p in TITLES for name in HESSIANS],
             [(job, self.native_turns) for job in sparse_jobs()],
-            *([(job, self.native_turns) for job in jobs] for jobs in self.net_jobs()),
+            *([(job, self.net_turns) for job in jobs] for jobs in self.net_jobs()),
         ]
 
     def native_due(self, job: Job) -> int:
@@ -96,6 +97,7 @@ FULL = Plan(
     sizes=SIZES,
     held=100_000,
     seen=30_000,
+    net_turns=3,
     slow_nets=True,
 )
 QUICK = Plan(
@@ -107,6 +109,7 @@ QUICK = Plan(
     sizes=SIZES[:5],
     held=30_000,
     seen=10_000,
+    net_turns=3,
     slow_nets=False,
 )
 
