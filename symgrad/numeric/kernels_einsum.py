@@ -106,6 +106,11 @@ def single(indices: Indices, output: Indices) -> Kernel:
         steps.append(lambda x: np.add.reduce(x, axis=summed))
     if order != tuple(range(len(order))):
         steps.append(lambda x: x.transpose(order))
+    return chained(steps)
+
+
+def chained(steps: Sequence[Kernel]) -> Kernel:
+    """Return the function that does one thing after the other."""
     if len(steps) == 1:
         return steps[0]
 

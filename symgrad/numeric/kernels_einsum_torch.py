@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
-from symgrad.numeric.kernels_einsum import Indices, Many
+from symgrad.numeric.kernels_einsum import Indices, Many, chained
 
 Array = Any
 Kernel = Callable[..., Any]
@@ -76,23 +76,11 @@ def single(indices: Indices, output: Indices) -> Kernel | None:
     order = [left.index(i) for i in output]
     if order != sorted(order):
         steps.append(lambda x: x.permute(order))
-    return _chained(steps)
+    return chained(steps) if steps else None
 
 
 def _diagonal(first: int, second: int) -> Kernel:
     return lambda x: x.diagonal(0, first, second)
-
-
-def _chained(steps: Sequence[Kernel]) -> Kernel | None:
-    if len(steps) < 2:
-        return steps[0] if steps else None
-
-    def run(x: Array) -> Array:
-        for step in steps:
-            x = step(x)
-        return x
-
-    return run
 
 
 # --- two operands ---
@@ -144,7 +132,7 @@ def _aligned(indices: Indices, output: Indices) -> Kernel | None:
         steps.append(lambda x: x.permute(order))
     if None in wide:
         steps.append(lambda x: x[wide])
-    return _chained(steps)
+    return chained(steps) if steps else None
 
 
 def _matrices(

@@ -35,6 +35,7 @@ class Runner(Protocol):
 
 def _none(values: Sequence[Any], dtype: str) -> None:
     """Return that no value is of the backend's own kind."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from symgrad.numeric.library import Library
 from symgrad.numeric.program import ITEM, Loop, Program, TensorLoop
 from symgrad.numeric.spelling import unspelled
 from symgrad.numeric.tensor_machine import own_memory
-from symgrad.numeric.tensor_program import Lean, Step
+from symgrad.numeric.tensor_program import Lean, Step, last_reads
 from symgrad.rules import einsums
 from symgrad.rules.tensor_site import Shape
 
@@ -105,7 +105,7 @@ class ArrayMachine:
             Step(s.gate, tuple(place[a] for a in s.args), s.payload) for s in lean.steps.values()
         ]
         self._shapes = [lean.shapes[slot] for slot in order]
-        dead = _last_reads(steps, self._outputs)
+        dead = last_reads(steps, self._outputs)
         self._steps = [(*self._bound(s), s.args, last) for s, last in zip(steps, dead, strict=True)]
         self._first = program.first
         self._thrifty = self._reusing(steps, dead)
@@ -263,17 +263,6 @@ CHECKS: dict[str, Check] = {
 
 
 # --- liveness and memory ---
-
-
-def _last_reads(steps: Sequence[Step], kept: Sequence[int]) -> list[tuple[int, ...]]:
-    """Return the slots that each step is the last to read."""
-    seen = set(kept)
-    dead: list[tuple[int, ...]] = []
-    for step in reversed(steps):
-        fresh = tuple(dict.fromkeys(a for a in step.args if a not in seen))
-        seen.update(fresh)
-        dead.append(fresh)
-    return dead[::-1]
 
 
 def _shared(steps: Sequence[Step], first: int, outputs: Sequence[int]) -> tuple[bool, ...]:

@@ -20,7 +20,7 @@ from symgrad.numeric.kernels_einsum import diagonal_view, embedded
 from symgrad.numeric.program import ITEM, Program, TensorLoop
 from symgrad.numeric.repeats import repeated
 from symgrad.numeric.tensor_pools import POOLS
-from symgrad.numeric.tensor_program import ADD_DIAGONAL, EMBED, SQUARE, Lean, Step
+from symgrad.numeric.tensor_program import ADD_DIAGONAL, EMBED, SQUARE, Lean, Step, last_reads
 from symgrad.rules import einsums, opaque
 from symgrad.rules.tensor_site import Shape
 
@@ -65,7 +65,7 @@ class TensorMachine:
     def _bind(self, steps: Sequence[Step], first: int) -> None:
         """Choose a kernel for each step; run those of constants alone."""
         known: dict[int, Any] = dict(enumerate(self._constants, self._inputs))
-        dead = _last_reads(steps, self._outputs)
+        dead = last_reads(steps, self._outputs)
         reusable = {s for s in own_memory(steps, first, self._outputs) if self._shapes[s]}
         self._owned = {first + k for k, step in enumerate(steps) if _is_own(steps, step, first)}
         self.steps: list[tuple[int, Kernel, tuple[int, ...], tuple[int, ...]]] = []
@@ -294,14 +294,3 @@ def _in_place(step: Step, kernel: Kernel, target: int) -> Kernel | None:
     if target == 0:
         return lambda x, y: function(x, y, x)
     return lambda x, y: function(x, y, y)
-
-
-def _last_reads(steps: Sequence[Step], kept: Sequence[int]) -> list[tuple[int, ...]]:
-    """Return the slots that each step is the last to read."""
-    seen = set(kept)
-    dead: list[tuple[int, ...]] = []
-    for step in reversed(steps):
-        fresh = tuple(dict.fromkeys(a for a in step.args if a not in seen))
-        seen.update(fresh)
-        dead.append(fresh)
-    return dead[::-1]

@@ -356,3 +356,14 @@ def composed(step: Step, place: int, inner: Step) -> Step | None:
         return None  # a sum over an index that no operand has would be lost
     args = (*step.args[:place], *inner.args, *step.args[place + 1 :])
     return Step(einsums.EINSUM, args, einsums.spec(inputs, output, sizes))
+
+
+def last_reads(steps: Sequence[Step], kept: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return the slots that each step is the last to read."""
+    seen = set(kept)
+    dead: list[tuple[int, ...]] = []
+    for step in reversed(steps):
+        fresh = tuple(dict.fromkeys(a for a in step.args if a not in seen))
+        seen.update(fresh)
+        dead.append(fresh)
+    return dead[::-1]

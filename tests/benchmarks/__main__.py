@@ -58,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     plan = QUICK if options.quick else FULL
     with TemporaryDirectory() as cache:
         results = measure_all(plan, cache, options.only or list(LIMIT_SECONDS))
-    options.output.write_text(render(plan, results), encoding="utf-8")
+    only = f" --only {' '.join(options.only)} --output {options.output}" if options.only else ""
+    options.output.write_text(render(plan, results, only), encoding="utf-8")
 
 
 def measure_all(plan: Plan, cache: str, kinds: Sequence[str]) -> Results:

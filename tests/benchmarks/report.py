@@ -27,15 +27,15 @@ STAGES = ("build + gradient", "let-form", "run")
 COMMAND = "python -m tests.benchmarks"
 
 
-def render(plan: Plan, results: Results) -> str:
-    """Return the whole page."""
+def render(plan: Plan, results: Results, options: str = "") -> str:
+    """Return the whole page; `options` are those with which the command was given."""
     engine = any(job[0] == "derive" for job in results)
     verdicts = native_goals(results)
     if engine:
         verdicts += [*speed_goals(results), *size_goals(plan, results), load_goal(results)]
     verdicts += net_goals(results)
     parts = [
-        heading(plan),
+        heading(plan, options),
         "## Goals\n\n" + sentence(verdicts) + "\n\n" + goal_table(verdicts),
         *native_parts(results),
         *net_parts(results),
@@ -54,8 +54,8 @@ def engine_parts(plan: Plan, results: Results) -> list[str]:
     ]
 
 
-def heading(plan: Plan) -> str:
-    options = " --quick" if plan == goals.QUICK else ""
+def heading(plan: Plan, options: str) -> str:
+    quick = " --quick" if plan == goals.QUICK else ""
     return f"""\
 # Benchmarks
 
@@ -63,7 +63,7 @@ This page is written by
 
 ```bash
 pip install -e '.[bench]'
-{COMMAND}{options}
+{COMMAND}{quick}{options}
 ```
 
 No figure in it is typed by hand. Every measurement is a fresh process, and the contenders take
